@@ -1,0 +1,163 @@
+//! From a published message to everybody who wants it.
+
+use std::sync::Arc;
+
+use tradewind_proto::Publish;
+use tradewind_router::{ClientId, Fanout, QueueGroup, RouteCache, Subscription, Turn};
+
+use crate::account::Account;
+use crate::client::Client;
+use crate::client::outbox::Appended;
+
+/// Where the messages of a subscription go.
+#[derive(Clone, Debug)]
+pub(crate) enum Target {
+    /// To a connection.
+    Client(Arc<Client>),
+}
+
+/// Above this much waiting at a target, publishers slow down.
+const SLOW_ABOVE: usize = 1024 * 1024;
+
+/// One publisher's way to all subscribers: knows the routes and who has to be flushed.
+#[derive(Debug)]
+pub(crate) struct Dispatcher {
+    account: Arc<Account>,
+    cache: RouteCache<Target>,
+    dirty: Vec<Arc<Client>>,
+    random: u64,
+}
+
+/// Who publishes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Origin {
+    pub(crate) client: ClientId,
+    /// Whether its own subscriptions get the message.
+    pub(crate) echo: bool,
+}
+
+impl Dispatcher {
+    pub(crate) fn new(account: Arc<Account>, seed: u64) -> Dispatcher {
+        Dispatcher { account, cache: RouteCache::default(), dirty: Vec::new(), random: seed | 1 }
+    }
+
+    /// Gives `publish` to everybody who wants it; returns how many got it.
+    #[inline]
+    pub(crate) fn publish(&mut self, origin: Origin, publish: &Publish<'_>) -> usize {
+        let account = &self.account;
+        let fanout = self.cache.fanout(publish.subject, &account.generations, || {
+            let interest = account.interest.read();
+            (account.generations.current(publish.subject), interest.fanout(publish.subject))
+        });
+        self.fan_out(origin, publish, &fanout)
+    }
+
+    fn fan_out(&mut self, origin: Origin, publish: &Publish<'_>, fanout: &Fanout<Target>) -> usize {
+        let mut n_reached = 0;
+        for subscription in &fanout.plain {
+            n_reached += usize::from(self.give(origin, subscription, publish));
+        }
+        for group in &fanout.queues {
+            n_reached += usize::from(self.give_one(origin, group, publish));
+        }
+        n_reached
+    }
+
+    /// Gives the message to one member, starting at a random one, passing over those that can't.
+    fn give_one(
+        &mut self,
+        origin: Origin,
+        group: &QueueGroup<Target>,
+        publish: &Publish<'_>,
+    ) -> bool {
+        let n_members = group.members.len();
+        let start = self.random_below(n_members);
+        let (after, before) = (&group.members[start..], &group.members[..start]);
+        after.iter().chain(before).any(|member| self.give(origin, member, publish))
+    }
+
+    #[inline]
+    fn give(
+        &mut self,
+        origin: Origin,
+        subscription: &Arc<Subscription<Target>>,
+        publish: &Publish<'_>,
+    ) -> bool {
+        if subscription.client == origin.client && !origin.echo {
+            return false;
+        }
+        match &subscription.target {
+            Target::Client(client) => {
+                let turn = subscription.take_turn();
+                if turn == Turn::Over {
+                    return false;
+                }
+                let appended = client.deliver(subscription, publish);
+                if appended == Appended::First {
+                    self.dirty.push(Arc::clone(client));
+                }
+                if turn == Turn::Last {
+                    self.account.interest.write().remove(subscription);
+                    client.ended.lock().push(subscription.sid.clone());
+                }
+                matches!(appended, Appended::First | Appended::More)
+            }
+        }
+    }
+
+    /// Tells the publisher that nobody got its request: to its own subscription on the reply subject.
+    pub(crate) fn no_responders(&mut self, origin: Origin, subject: &[u8], reply: &[u8]) {
+        let fanout = self.account.interest.read().fanout(reply);
+        let Some(own) = fanout.plain.iter().find(|s| s.client == origin.client) else {
+            return;
+        };
+        let mut headers = Vec::with_capacity(subject.len() + 32);
+        headers.extend_from_slice(b"NATS/1.0 503\r\nNats-Subject: ");
+        headers.extend_from_slice(subject);
+        headers.extend_from_slice(b"\r\n\r\n");
+        let status = Publish { subject: reply, reply: b"", headers: &headers, payload: b"" };
+        let Target::Client(client) = &own.target;
+        if client.deliver(own, &status) == Appended::First {
+            self.dirty.push(Arc::clone(client));
+        }
+    }
+
+    /// Remembers that `client` has something to write.
+    pub(crate) fn touched(&mut self, client: &Arc<Client>, appended: Appended) {
+        if appended == Appended::First {
+            self.dirty.push(Arc::clone(client));
+        }
+    }
+
+    /// Sees that everything given is written: from here where one client has little waiting.
+    /// Returns a client that has so much waiting that the publisher should slow down.
+    pub(crate) fn flush(&mut self) -> Option<Arc<Client>> {
+        let mut slow = None;
+        if let [only] = &self.dirty[..] {
+            only.flush();
+        } else {
+            self.dirty.iter().for_each(|client| client.outbox.wake_writer());
+        }
+        for client in self.dirty.drain(..) {
+            if SLOW_ABOVE < client.outbox.pending() {
+                slow = Some(client);
+            }
+        }
+        slow
+    }
+
+    /// Waits, for a bounded time, until `client` has less to write.
+    pub(crate) async fn slow_down(client: &Client) {
+        let patience = std::time::Duration::from_millis(10);
+        // Whatever is left after that piles up to `max_pending`.
+        let _ = tokio::time::timeout(patience, client.outbox.below(SLOW_ABOVE)).await;
+    }
+
+    /// A number below `n`, by xorshift64.
+    fn random_below(&mut self, n: usize) -> usize {
+        self.random ^= self.random << 13;
+        self.random ^= self.random >> 7;
+        self.random ^= self.random << 17;
+        tradewind_subject::int::usize_from(self.random >> 16) % n.max(1)
+    }
+}

@@ -1,0 +1,162 @@
+//! Everything a server has to know to start; nothing that has a default is optional.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tradewind_router::auth::AuthConfig;
+
+/// Version of nats-server whose behaviour this is: clients switch features on it.
+pub const NATS_VERSION: &str = "2.15.1";
+
+/// Options of a server. The defaults are nats-server's.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Address to listen on.
+    pub host: String,
+    /// Port to listen on; 0 is any free one.
+    pub port: u16,
+    /// Name; the server's id if empty.
+    pub server_name: String,
+    /// Host and port told to clients instead of the real ones.
+    pub client_advertise: Option<(String, u16)>,
+    /// Tags shown in monitoring.
+    pub server_tags: Vec<String>,
+    /// Where monitoring is served; none if it is not.
+    pub http: Option<(String, u16)>,
+    /// Path before every monitoring endpoint.
+    pub http_base_path: String,
+    /// Who may connect, and what they may do.
+    pub auth: AuthConfig,
+    /// Time to authenticate.
+    pub auth_timeout: Duration,
+    /// Most connections; 0 is no limit.
+    pub max_connections: usize,
+    /// Most subscriptions of a connection; 0 is no limit.
+    pub max_subscriptions: usize,
+    /// Most tokens of a subscription's filter; 0 is no limit.
+    pub max_subscription_tokens: usize,
+    /// Longest argument of a control line, in bytes.
+    pub max_control_line: usize,
+    /// Largest message, headers included, in bytes.
+    pub max_payload: usize,
+    /// Most bytes waiting for one client.
+    pub max_pending: usize,
+    /// Closed connections that monitoring remembers.
+    pub max_closed_clients: usize,
+    /// Time between pings.
+    pub ping_interval: Duration,
+    /// Unanswered pings that make a connection stale.
+    pub ping_max: u32,
+    /// Time a client has to take what is written to it.
+    pub write_deadline: Duration,
+    /// Over how long lame duck mode closes clients.
+    pub lame_duck_duration: Duration,
+    /// How long lame duck mode waits before it closes clients.
+    pub lame_duck_grace_period: Duration,
+    /// JetStream, if it is on.
+    pub jetstream: Option<JetStreamOptions>,
+    /// Where log lines go.
+    pub log: LogOptions,
+    /// Digest of the configuration file, for monitoring.
+    pub config_digest: String,
+}
+
+/// Options of JetStream.
+#[derive(Clone, Debug)]
+pub struct JetStreamOptions {
+    /// Directory of the store; `jetstream` below it belongs to the server.
+    pub store_dir: PathBuf,
+    /// Most bytes of memory streams; −1 is no limit.
+    pub max_memory: i64,
+    /// Most bytes of file streams; −1 is no limit.
+    pub max_file: i64,
+    /// When an acknowledged message is on disk.
+    pub sync: SyncPolicy,
+    /// Unknown fields in requests are errors.
+    pub strict: bool,
+    /// Most consumers of a stream that says nothing about it; −1 is no limit.
+    pub default_max_consumers: i64,
+}
+
+/// When an acknowledged message is on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SyncPolicy {
+    /// Before the acknowledgement: group commit.
+    Always,
+    /// This long after it, at most.
+    Interval(Duration),
+}
+
+/// Where log lines go and which.
+#[derive(Clone, Debug, Default)]
+pub struct LogOptions {
+    /// Where to.
+    pub target: LogTarget,
+    /// Lines about connections.
+    pub debug: bool,
+    /// Lines about every protocol message.
+    pub trace: bool,
+    /// Lines carry no time.
+    pub no_time: bool,
+    /// Times are UTC.
+    pub utc: bool,
+    /// Lines are JSON objects.
+    pub json: bool,
+}
+
+/// Where log lines go.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum LogTarget {
+    /// Nowhere: the default of an embedded server.
+    #[default]
+    None,
+    /// To standard error.
+    Stderr,
+    /// To a file, which is appended to.
+    File(PathBuf),
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            host: "0.0.0.0".to_owned(),
+            port: 4222,
+            server_name: String::new(),
+            client_advertise: None,
+            server_tags: Vec::new(),
+            http: None,
+            http_base_path: String::new(),
+            auth: AuthConfig::default(),
+            auth_timeout: Duration::from_secs(2),
+            max_connections: 65_536,
+            max_subscriptions: 0,
+            max_subscription_tokens: 0,
+            max_control_line: 4096,
+            max_payload: 1024 * 1024,
+            max_pending: 64 * 1024 * 1024,
+            max_closed_clients: 10_000,
+            ping_interval: Duration::from_mins(2),
+            ping_max: 2,
+            write_deadline: Duration::from_secs(10),
+            lame_duck_duration: Duration::from_mins(2),
+            lame_duck_grace_period: Duration::from_secs(10),
+            jetstream: None,
+            log: LogOptions::default(),
+            config_digest: String::new(),
+        }
+    }
+}
+
+impl JetStreamOptions {
+    /// JetStream in `store_dir`, durable, without limits of its own.
+    pub fn new(store_dir: impl Into<PathBuf>) -> JetStreamOptions {
+        JetStreamOptions {
+            store_dir: store_dir.into(),
+            max_memory: -1,
+            max_file: -1,
+            sync: SyncPolicy::Always,
+            strict: true,
+            default_max_consumers: 1000,
+        }
+    }
+}

@@ -1,0 +1,152 @@
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tradewind_router::CloseReason;
+use tradewind_router::auth::{AuthConfigError, Authenticator};
+
+use crate::account::Account;
+use crate::clients::Clients;
+use crate::log::Log;
+use crate::options::Options;
+use crate::shared::{GLOBAL_ACCOUNT, Shared, new_info, random_seed};
+use crate::{clock, keeper, listener};
+
+/// How long a stop waits for connections to take their last bytes.
+const STOP_PATIENCE: Duration = Duration::from_secs(5);
+
+/// A running server.
+pub struct Server {
+    shared: Arc<Shared>,
+    address: SocketAddr,
+}
+
+/// Why a server does not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The client listener can't be opened.
+    #[error("Error listening on port: {host}:{port}, {source:?}")]
+    Listen {
+        /// Host of the listener.
+        host: String,
+        /// Port of the listener.
+        port: u16,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The log file can't be opened.
+    #[error("error opening log file {path:?}: {source}")]
+    Log {
+        /// Name of the file.
+        path: String,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// Users that contradict each other.
+    #[error(transparent)]
+    Auth(#[from] AuthConfigError),
+    /// Limits that contradict each other.
+    #[error("max_payload ({max_payload}) cannot be higher than max_pending ({max_pending})")]
+    PayloadOverPending {
+        /// Largest message.
+        max_payload: usize,
+        /// Most bytes waiting for a client.
+        max_pending: usize,
+    },
+}
+
+impl Server {
+    /// Starts a server on the current tokio runtime; it is ready when this returns.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`]; nothing is left running.
+    pub async fn start(options: Options) -> Result<Server, StartError> {
+        let log = Log::open(options.log.clone()).map_err(|source| StartError::Log {
+            path: format!("{:?}", options.log.target),
+            source,
+        })?;
+        if options.max_pending < options.max_payload {
+            return Err(StartError::PayloadOverPending {
+                max_payload: options.max_payload,
+                max_pending: options.max_pending,
+            });
+        }
+        let auth = Authenticator::new(options.auth.clone())?;
+        let mut info = new_info(&options);
+        announce(&log, &info, &options);
+        if auth.plaintext_passwords() {
+            log.warn("Plaintext passwords detected, use nkeys or bcrypt");
+        }
+        let listener = listener::bind(&options.host, options.port);
+        let (listener, address) = listener
+            .and_then(|listener| listener.local_addr().map(|address| (listener, address)))
+            .map_err(|source| StartError::Listen {
+                host: options.host.clone(),
+                port: options.port,
+                source,
+            })?;
+        info.port = address.port();
+        if let Some((host, port)) = &options.client_advertise {
+            info.host.clone_from(host);
+            info.port = *port;
+        }
+        let shared = Arc::new(Shared {
+            clients: Clients::new(options.max_closed_clients),
+            info,
+            start: clock::now(),
+            auth,
+            account: Arc::new(Account::new(GLOBAL_ACCOUNT)),
+            log,
+            stop: CancellationToken::new(),
+            stop_accepting: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+            seed: random_seed(),
+            options,
+        });
+        let host = display_host(&shared.options.host);
+        shared.log.info(&format!("Listening for client connections on {host}:{}", address.port()));
+        shared.tasks.spawn(listener::run(Arc::clone(&shared), listener));
+        shared.tasks.spawn(keeper::run(Arc::clone(&shared)));
+        shared.log.info("Server is ready");
+        Ok(Server { shared, address })
+    }
+
+    /// The address clients connect to.
+    pub fn client_address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Stops accepting, closes all connections and ends.
+    pub async fn shutdown(self) {
+        let shared = &self.shared;
+        shared.log.info("Initiating Shutdown...");
+        shared.stop_accepting.cancel();
+        for client in shared.clients.open() {
+            client.close(CloseReason::ServerShutdown);
+        }
+        shared.stop.cancel();
+        shared.tasks.close();
+        if tokio::time::timeout(STOP_PATIENCE, shared.tasks.wait()).await.is_err() {
+            shared.log.warn("Some connections did not end in time");
+        }
+        shared.log.info("Server Exiting..");
+    }
+}
+
+/// A host as it stands before a colon and a port.
+fn display_host(host: &str) -> String {
+    if host.contains(':') && !host.starts_with('[') { format!("[{host}]") } else { host.to_owned() }
+}
+
+fn announce(log: &Log, info: &tradewind_proto::Info, _options: &Options) {
+    log.info("Starting nats-server");
+    log.info(&format!("  Version:  {}", info.version));
+    log.info(&format!("  Git:      [tradewind {}]", env!("CARGO_PKG_VERSION")));
+    log.info(&format!("  Name:     {}", info.server_name));
+    log.info(&format!("  ID:       {}", info.server_id));
+}
