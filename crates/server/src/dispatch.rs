@@ -8,16 +8,25 @@ use tradewind_router::{ClientId, Fanout, QueueGroup, RouteCache, Subscription, T
 use crate::account::Account;
 use crate::client::Client;
 use crate::client::outbox::Appended;
+use crate::mailbox::{Batch, Letter, Mailbox, Purpose};
 
 /// Where the messages of a subscription go.
 #[derive(Clone, Debug)]
 pub(crate) enum Target {
     /// To a connection.
     Client(Arc<Client>),
+    /// To the shard.
+    Shard(Purpose),
 }
 
 /// Above this much waiting at a target, publishers slow down.
 const SLOW_ABOVE: usize = 1024 * 1024;
+
+/// Who can't keep up with a publisher.
+pub(crate) enum Slow {
+    Client(Arc<Client>),
+    Shard(Arc<Mailbox>),
+}
 
 /// One publisher's way to all subscribers: knows the routes and who has to be flushed.
 #[derive(Debug)]
@@ -25,6 +34,8 @@ pub(crate) struct Dispatcher {
     account: Arc<Account>,
     cache: RouteCache<Target>,
     dirty: Vec<Arc<Client>>,
+    /// For the shard.
+    batch: Batch,
     random: u64,
 }
 
@@ -34,20 +45,28 @@ pub(crate) struct Origin {
     pub(crate) client: ClientId,
     /// Whether its own subscriptions get the message.
     pub(crate) echo: bool,
+    /// Whether it wants to know if nobody is there.
+    pub(crate) no_responders: bool,
 }
 
 impl Dispatcher {
     pub(crate) fn new(account: Arc<Account>, seed: u64) -> Dispatcher {
-        Dispatcher { account, cache: RouteCache::default(), dirty: Vec::new(), random: seed | 1 }
+        Dispatcher { account, cache: RouteCache::default(), dirty: Vec::new(), batch: Batch::default(), random: seed | 1 }
     }
 
     /// Gives `publish` to everybody who wants it; returns how many got it.
     #[inline]
     pub(crate) fn publish(&mut self, origin: Origin, publish: &Publish<'_>) -> usize {
+        self.publish_to(origin, publish.subject, publish)
+    }
+
+    /// Gives `publish` to everybody who wants `route`; they are shown the subject it has.
+    #[inline]
+    pub(crate) fn publish_to(&mut self, origin: Origin, route: &[u8], publish: &Publish<'_>) -> usize {
         let account = &self.account;
-        let fanout = self.cache.fanout(publish.subject, &account.generations, || {
+        let fanout = self.cache.fanout(route, &account.generations, || {
             let interest = account.interest.read();
-            (account.generations.current(publish.subject), interest.fanout(publish.subject))
+            (account.generations.current(route), interest.fanout(route))
         });
         self.fan_out(origin, publish, &fanout)
     }
@@ -97,10 +116,14 @@ impl Dispatcher {
                     self.dirty.push(Arc::clone(client));
                 }
                 if turn == Turn::Last {
-                    self.account.interest.write().remove(subscription);
+                    self.account.remove(subscription);
                     client.ended.lock().push(subscription.sid.clone());
                 }
                 matches!(appended, Appended::First | Appended::More)
+            }
+            Target::Shard(purpose) => {
+                self.batch.push(*purpose, publish, origin.no_responders);
+                true
             }
         }
     }
@@ -116,7 +139,7 @@ impl Dispatcher {
         headers.extend_from_slice(subject);
         headers.extend_from_slice(b"\r\n\r\n");
         let status = Publish { subject: reply, reply: b"", headers: &headers, payload: b"" };
-        let Target::Client(client) = &own.target;
+        let Target::Client(client) = &own.target else { return };
         if client.deliver(own, &status) == Appended::First {
             self.dirty.push(Arc::clone(client));
         }
@@ -129,28 +152,41 @@ impl Dispatcher {
         }
     }
 
-    /// Sees that everything given is written: from here where one client has little waiting.
-    /// Returns a client that has so much waiting that the publisher should slow down.
-    pub(crate) fn flush(&mut self) -> Option<Arc<Client>> {
+    /// Sees that everything given is written, from here where few clients have little waiting, and
+    /// leaves the shard what is for it. Returns who wants this publisher to slow down.
+    pub(crate) fn flush(&mut self) -> Option<Slow> {
+        /// More clients than this are written to by their own tasks.
+        const INLINE_CLIENTS: usize = 2;
         let mut slow = None;
-        if let [only] = &self.dirty[..] {
-            only.flush();
+        if self.dirty.len() <= INLINE_CLIENTS {
+            self.dirty.iter().for_each(|client| client.flush());
         } else {
             self.dirty.iter().for_each(|client| client.outbox.wake_writer());
         }
         for client in self.dirty.drain(..) {
             if SLOW_ABOVE < client.outbox.pending() {
-                slow = Some(client);
+                slow = Some(Slow::Client(client));
             }
+        }
+        if !self.batch.is_empty()
+            && let Some(shard) = self.account.shard()
+            && shard.leave(Letter::Batch(std::mem::take(&mut self.batch)))
+        {
+            slow = Some(Slow::Shard(Arc::clone(shard)));
         }
         slow
     }
 
-    /// Waits, for a bounded time, until `client` has less to write.
-    pub(crate) async fn slow_down(client: &Client) {
-        let patience = std::time::Duration::from_millis(10);
-        // Whatever is left after that piles up to `max_pending`.
-        let _ = tokio::time::timeout(patience, client.outbox.below(SLOW_ABOVE)).await;
+    /// Waits until there is room: for a client a bounded time, for the shard as long as it takes.
+    pub(crate) async fn slow_down(slow: Slow) {
+        match slow {
+            Slow::Client(client) => {
+                let patience = std::time::Duration::from_millis(10);
+                // Whatever is left after that piles up to `max_pending`.
+                let _ = tokio::time::timeout(patience, client.outbox.below(SLOW_ABOVE)).await;
+            }
+            Slow::Shard(shard) => shard.below_limit().await,
+        }
     }
 
     /// A number below `n`, by xorshift64.

@@ -11,10 +11,13 @@ mod dispatch;
 mod keeper;
 mod listener;
 mod log;
+mod mailbox;
 mod options;
 mod server;
+mod shard_host;
 mod shared;
 
 pub use options::{JetStreamOptions, LogOptions, LogTarget, NATS_VERSION, Options, SyncPolicy};
 pub use server::{Server, StartError};
+pub use shard_host::JetStreamError;
 pub use tradewind_router::auth;

@@ -11,7 +11,9 @@ use tradewind_router::auth::{AuthConfigError, Authenticator};
 use crate::account::Account;
 use crate::clients::Clients;
 use crate::log::Log;
-use crate::options::Options;
+use crate::mailbox::Letter;
+use crate::options::{JetStreamOptions, Options, SyncPolicy};
+use crate::shard_host::{self, JetStreamError, ShardHost};
 use crate::shared::{GLOBAL_ACCOUNT, Shared, new_info, random_seed};
 use crate::{clock, keeper, listener};
 
@@ -22,6 +24,7 @@ const STOP_PATIENCE: Duration = Duration::from_secs(5);
 pub struct Server {
     shared: Arc<Shared>,
     address: SocketAddr,
+    shard: Option<ShardHost>,
 }
 
 /// Why a server does not start.
@@ -49,6 +52,9 @@ pub enum StartError {
     /// Users that contradict each other.
     #[error(transparent)]
     Auth(#[from] AuthConfigError),
+    /// JetStream can't be started.
+    #[error("Can't start JetStream: {0}")]
+    JetStream(#[from] JetStreamError),
     /// Limits that contradict each other.
     #[error("max_payload ({max_payload}) cannot be higher than max_pending ({max_pending})")]
     PayloadOverPending {
@@ -82,6 +88,26 @@ impl Server {
         if auth.plaintext_passwords() {
             log.warn("Plaintext passwords detected, use nkeys or bcrypt");
         }
+        let account = Arc::new(Account::new(GLOBAL_ACCOUNT));
+        let seed = random_seed();
+        let shard = match &options.jetstream {
+            Some(jetstream) => {
+                let begun = clock::now();
+                let (shard, recovered) = shard_host::start(
+                    jetstream,
+                    info.server_name.clone(),
+                    options.max_payload,
+                    Arc::clone(&account),
+                    seed,
+                )
+                .await?;
+                announce_jetstream(&log, jetstream, &recovered);
+                let took = clock::now().since(begun);
+                log.info(&format!("Took {took:?} to start JetStream"));
+                Some(shard)
+            }
+            None => None,
+        };
         let listener = listener::bind(&options.host, options.port);
         let (listener, address) = listener
             .and_then(|listener| listener.local_addr().map(|address| (listener, address)))
@@ -100,12 +126,13 @@ impl Server {
             info,
             start: clock::now(),
             auth,
-            account: Arc::new(Account::new(GLOBAL_ACCOUNT)),
+            account,
+            jetstream: shard.as_ref().map(|shard| Arc::clone(&shard.mailbox)),
             log,
             stop: CancellationToken::new(),
             stop_accepting: CancellationToken::new(),
             tasks: TaskTracker::new(),
-            seed: random_seed(),
+            seed,
             options,
         });
         let host = display_host(&shared.options.host);
@@ -113,7 +140,7 @@ impl Server {
         shared.tasks.spawn(listener::run(Arc::clone(&shared), listener));
         shared.tasks.spawn(keeper::run(Arc::clone(&shared)));
         shared.log.info("Server is ready");
-        Ok(Server { shared, address })
+        Ok(Server { shared, address, shard })
     }
 
     /// The address clients connect to.
@@ -126,6 +153,13 @@ impl Server {
         let shared = &self.shared;
         shared.log.info("Initiating Shutdown...");
         shared.stop_accepting.cancel();
+        if let Some(shard) = self.shard {
+            shared.log.info("Initiating JetStream Shutdown...");
+            shard.mailbox.leave(Letter::Stop);
+            // It ends once all that was acknowledged is on disk.
+            let _ = shard.ended.await;
+            shared.log.info("JetStream Shutdown");
+        }
         for client in shared.clients.open() {
             client.close(CloseReason::ServerShutdown);
         }
@@ -149,4 +183,32 @@ fn announce(log: &Log, info: &tradewind_proto::Info, _options: &Options) {
     log.info(&format!("  Git:      [tradewind {}]", env!("CARGO_PKG_VERSION")));
     log.info(&format!("  Name:     {}", info.server_name));
     log.info(&format!("  ID:       {}", info.server_id));
+}
+
+fn announce_jetstream(
+    log: &Log,
+    options: &JetStreamOptions,
+    recovered: &tradewind_jetstream::shard::Recovered,
+) {
+    log.info("Starting JetStream");
+    let directory = shard_host::directory(&options.store_dir);
+    log.info(&format!("  Store Directory: \"{}\"", directory.display()));
+    match options.sync {
+        SyncPolicy::Always => log.info("  Durability:      on disk before every acknowledgement"),
+        SyncPolicy::Interval(every) => log.warn(&format!(
+            "  Durability:      synced every {every:?}: a power loss may lose what was acknowledged in that time"
+        )),
+    }
+    if let Some(cut) = &recovered.log.cut {
+        log.warn(&format!(
+            "  Cut off an unfinished write at the end of {} (byte {}); nothing acknowledged was lost",
+            cut.file, cut.offset
+        ));
+    }
+    if 0 < recovered.streams {
+        log.info(&format!(
+            "  Restored {} messages of {} streams",
+            recovered.messages, recovered.streams
+        ));
+    }
 }

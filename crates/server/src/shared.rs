@@ -16,6 +16,7 @@ use crate::account::Account;
 use crate::client::Client;
 use crate::clients::Clients;
 use crate::log::Log;
+use crate::mailbox::Mailbox;
 use crate::options::{NATS_VERSION, Options};
 
 /// Name of the account of everybody.
@@ -28,6 +29,8 @@ pub(crate) struct Shared {
     pub(crate) start: Timestamp,
     pub(crate) auth: Authenticator,
     pub(crate) account: Arc<Account>,
+    /// JetStream, if it is on.
+    pub(crate) jetstream: Option<Arc<Mailbox>>,
     pub(crate) clients: Clients,
     pub(crate) log: Log,
     /// Tells everything to end.
@@ -68,7 +71,7 @@ impl Shared {
         }
         let mut bytes = [0_u8; 11];
         // Eleven random bytes, written as 15 characters of base64url as nats-server does.
-        bytes.copy_from_slice(&nuid_bytes());
+        random_bytes(&mut bytes);
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
@@ -104,19 +107,18 @@ impl Shared {
     }
 }
 
-/// Bytes nobody can guess.
-fn nuid_bytes() -> [u8; 11] {
-    let mut bytes = [0; 11];
-    // The operating system's generator; without it there is no safe nonce, and all zeros is refused
-    // by no client but signs nothing new, so ask again until it answers.
-    while rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty()) != Ok(11) {}
-    bytes
+/// Fills `bytes` with what nobody can guess.
+pub(crate) fn random_bytes(bytes: &mut [u8]) {
+    // The system's generator gives this little at once or not at all; without it nothing is safe, so
+    // ask again until it answers.
+    while rustix::rand::getrandom(&mut *bytes, rustix::rand::GetRandomFlags::empty())
+        != Ok(bytes.len())
+    {}
 }
 
 /// A number that differs from process to process.
 pub(crate) fn random_seed() -> u64 {
-    let bytes = nuid_bytes();
-    let mut seed = [0; 8];
-    seed.copy_from_slice(&bytes[..8]);
-    u64::from_le_bytes(seed)
+    let mut bytes = [0; 8];
+    random_bytes(&mut bytes);
+    u64::from_le_bytes(bytes)
 }

@@ -254,12 +254,6 @@ impl Authenticator {
         self.users.values().any(|entry| !entry.password.is_bcrypt())
     }
 
-    /// The users in no particular order, to compare a reloaded configuration with.
-    pub fn users(&self) -> impl Iterator<Item = &Arc<User>> {
-        let by_name = self.users.values().map(|entry| &entry.user);
-        by_name.chain(self.nkeys.values().map(|entry| &entry.user))
-    }
-
     fn is_configured(&self) -> bool {
         self.token.is_some() || !self.users.is_empty() || !self.nkeys.is_empty()
     }
@@ -335,19 +329,17 @@ impl Authenticator {
         user: Option<Arc<User>>,
     ) -> Begin {
         let failure = AuthFailure::of(credentials);
-        let fits = expected.equals(given) && !expected.is_bcrypt();
-        let hash = if expected.is_bcrypt() && user.is_some() {
-            expected
-        } else {
-            match (user, &self.decoy) {
-                (Some(user), _) if fits => return Begin::Done(Ok(user)),
-                (_, Some(decoy)) => {
-                    return Begin::Bcrypt(BcryptCheck::new(given, decoy.clone(), None, failure));
-                }
-                _ => return Begin::Done(Err(failure)),
+        let fits = expected.equals(given);
+        match (user, &self.decoy) {
+            (Some(user), _) if expected.is_bcrypt() => {
+                Begin::Bcrypt(BcryptCheck::new(given, expected.clone(), Some(user), failure))
             }
-        };
-        Begin::Bcrypt(BcryptCheck::new(given, hash.clone(), user, failure))
+            (Some(user), _) if fits => Begin::Done(Ok(user)),
+            (_, Some(decoy)) => {
+                Begin::Bcrypt(BcryptCheck::new(given, decoy.clone(), None, failure))
+            }
+            (_, None) => Begin::Done(Err(failure)),
+        }
     }
 }
 

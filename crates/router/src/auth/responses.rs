@@ -66,14 +66,11 @@ impl ResponseTracker {
     /// A tracker without any grant.
     pub fn new(permission: ResponsePermission) -> ResponseTracker {
         let defaults = ResponsePermission::default();
-        let or_default = |value, zero, default| if value == zero { default } else { value };
+        let max = if permission.max == 0 { defaults.max } else { permission.max };
+        let no_time = permission.expires.is_zero();
         ResponseTracker {
-            max: u64::try_from(or_default(permission.max, 0, defaults.max)).ok(),
-            expires: if permission.expires.is_zero() {
-                defaults.expires
-            } else {
-                permission.expires
-            },
+            max: u64::try_from(max).ok(),
+            expires: if no_time { defaults.expires } else { permission.expires },
             grants: BTreeMap::new(),
             bytes: 0,
             next_seq: 0,

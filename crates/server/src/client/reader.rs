@@ -13,7 +13,7 @@ use tradewind_subject::int::u64_from;
 use super::outbox::Appended;
 use super::{Client, writer};
 use crate::clock;
-use crate::dispatch::{Dispatcher, Origin, Target};
+use crate::dispatch::{Dispatcher, Origin, Slow, Target};
 use crate::shared::Shared;
 
 /// Read buffers start and end with this many bytes.
@@ -202,12 +202,12 @@ impl Connection {
         buffer.copy_within(used..*filled, 0);
         *filled -= used;
         if let Some(slow) = self.after_pass() {
-            Dispatcher::slow_down(&slow).await;
+            Dispatcher::slow_down(slow).await;
         }
         Ok(missing)
     }
 
-    fn after_pass(&mut self) -> Option<Arc<Client>> {
+    fn after_pass(&mut self) -> Option<Slow> {
         self.client.in_messages.fetch_add(self.n_messages, Ordering::Relaxed);
         self.client.in_bytes.fetch_add(self.n_bytes, Ordering::Relaxed);
         (self.n_messages, self.n_bytes) = (0, 0);
@@ -272,8 +272,8 @@ impl Connection {
         }
         self.acknowledge();
         let options = self.session.options();
-        let origin = Origin { client: self.client.id, echo: options.echo };
         let no_responders = options.no_responders;
+        let origin = Origin { client: self.client.id, echo: options.echo, no_responders };
         let n_reached = self.dispatcher.publish(origin, publish);
         if n_reached == 0 && no_responders && !publish.reply.is_empty() {
             self.dispatcher.no_responders(origin, publish.subject, publish.reply);
@@ -298,7 +298,7 @@ impl Connection {
         let target = Target::Client(Arc::clone(&self.client));
         match self.session.subscribe(subject, queue, sid, target) {
             Ok(Subscribe::Added(subscription)) => {
-                self.shared.account.interest.write().insert(&subscription);
+                self.shared.account.add(&subscription);
                 self.client.n_subscriptions.fetch_add(1, Ordering::Relaxed);
                 self.acknowledge();
             }
@@ -316,7 +316,7 @@ impl Connection {
 
     fn unsubscribe(&mut self, sid: &[u8], max: Option<u64>) {
         if let Unsubscribe::Removed(subscription) = self.session.unsubscribe(sid, max) {
-            self.shared.account.interest.write().remove(&subscription);
+            self.shared.account.remove(&subscription);
             self.client.n_subscriptions.fetch_sub(1, Ordering::Relaxed);
         }
         self.acknowledge();

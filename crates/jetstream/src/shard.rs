@@ -1,0 +1,156 @@
+//! One shard: its streams, their consumers, and the logs that keep them.
+//!
+//! The shell tells it what came in ([`Shard::handle`]) and what time it is, takes what goes out
+//! ([`Shard::take_outgoing`], [`Shard::take_events`]) and runs its jobs on a disk. Everything that
+//! JetStream says about a message waits in a group until the commit that covers it is done.
+
+mod advisory;
+mod api_consumer;
+mod api_message;
+mod api_stream;
+mod commit;
+mod consumers;
+mod context;
+mod control;
+mod outgoing;
+mod publish;
+mod recover;
+mod report;
+mod slot;
+
+use std::collections::BTreeMap;
+
+use tradewind_proto::Publish;
+use tradewind_store::StreamId;
+use tradewind_subject::Timestamp;
+
+pub use self::{
+    commit::{Job, JobDone},
+    context::{Event, ShardOptions, SyncLevel},
+    outgoing::{Message, Outgoing},
+    recover::{OpenShardError, Recovered},
+    report::{ShardReport, StreamReport},
+};
+use self::{context::Context, slot::Slot};
+
+/// What comes to a shard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Inbound<'a> {
+    /// A message that a stream captures.
+    Capture {
+        /// The stream.
+        stream: StreamId,
+        /// The message.
+        publish: Publish<'a>,
+    },
+    /// A message for JetStream itself, on `$JS.API.>`, `$JS.ACK.>` or `$JS.FC.>`.
+    Control {
+        /// The message.
+        publish: Publish<'a>,
+        /// Whether the sender wants to know if nobody is there.
+        no_responders: bool,
+    },
+}
+
+/// The state machine of one shard.
+#[derive(Debug)]
+pub struct Shard {
+    slots: BTreeMap<StreamId, Slot>,
+    names: BTreeMap<String, StreamId>,
+    context: Context,
+}
+
+impl Shard {
+    /// Takes in one message.
+    pub fn handle(&mut self, now: Timestamp, inbound: Inbound<'_>) {
+        self.context.now = now;
+        match inbound {
+            Inbound::Capture { stream, publish } => {
+                if let Some(slot) = self.slots.get_mut(&stream) {
+                    slot.capture(&mut self.context, &publish);
+                }
+            }
+            Inbound::Control { publish, no_responders } => self.control(&publish, no_responders),
+        }
+    }
+
+    /// Does what is due: redeliveries, expiries, heartbeats, messages that are too old.
+    pub fn on_time(&mut self, now: Timestamp) {
+        self.context.now = now;
+        while let Some((stream, consumer)) = self.context.deadlines.pop_due(now) {
+            let Some(slot) = self.slots.get_mut(&stream) else { continue };
+            match consumer {
+                Some(consumer) => slot.consumer_due(&mut self.context, consumer),
+                None => slot.expire(&mut self.context),
+            }
+        }
+        self.reap();
+    }
+
+    /// When [`Shard::on_time`] has something to do.
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        self.context.deadlines.next()
+    }
+
+    /// Delivers what consumers may have and writes down how far they are. Whether more is ready
+    /// than one turn allows.
+    pub fn turn(&mut self, now: Timestamp) -> bool {
+        self.context.now = now;
+        let kicked = std::mem::take(&mut self.context.kicked);
+        for (stream, consumer) in kicked {
+            if let Some(slot) = self.slots.get_mut(&stream) {
+                slot.pump(&mut self.context, consumer);
+            }
+        }
+        let touched = std::mem::take(&mut self.context.touched);
+        for stream in touched {
+            if let Some(slot) = self.slots.get_mut(&stream) {
+                slot.log_deltas(&mut self.context);
+            }
+        }
+        self.reap();
+        !self.context.kicked.is_empty()
+    }
+
+    /// Somebody began or ceased to listen to `subject`, a deliver subject.
+    pub fn on_interest(&mut self, now: Timestamp, subject: &[u8]) {
+        self.context.now = now;
+        let bound = self.context.has_interest(subject);
+        for slot in self.slots.values_mut() {
+            slot.on_interest(&mut self.context, subject, bound);
+        }
+    }
+
+    /// Deletes consumers that nobody used for their inactive threshold.
+    fn reap(&mut self) {
+        for (stream, consumer) in std::mem::take(&mut self.context.inactive) {
+            if let Some(slot) = self.slots.get_mut(&stream) {
+                slot.delete_consumer(&mut self.context, consumer);
+            }
+        }
+    }
+
+    /// Ends all waiting pulls, because the server stops.
+    pub fn close(&mut self, now: Timestamp) {
+        self.context.now = now;
+        for slot in self.slots.values_mut() {
+            slot.say_goodbye(&mut self.context);
+            slot.log_deltas(&mut self.context);
+        }
+    }
+
+    /// Moves what can be sent now into `out`.
+    pub fn take_outgoing(&mut self, out: &mut Outgoing) {
+        std::mem::swap(&mut self.context.out, out);
+        self.context.out.clear();
+    }
+
+    /// What the shell has to know: streams that came and went.
+    pub fn take_events(&mut self) -> Vec<Event> {
+        std::mem::take(&mut self.context.events)
+    }
+
+    fn slot_named(&mut self, name: &str) -> Option<&mut Slot> {
+        self.slots.get_mut(self.names.get(name)?)
+    }
+}

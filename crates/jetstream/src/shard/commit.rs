@@ -1,0 +1,223 @@
+//! From memory to the disk: commits, what they set free, and the housekeeping of the log.
+
+use tradewind_store::{
+    CommitDone, CommitJob, Durability, Lsn, PoolDone, PoolJob, Poisoned, ReclaimDone, ReclaimJob,
+    Record, Wish,
+};
+use tradewind_subject::Timestamp;
+
+use super::Shard;
+use super::context::{Context, SyncLevel};
+use super::slot::Slot;
+use crate::api::error::ApiError;
+use crate::api::response::append_pub_error;
+
+/// Work on the disk. It blocks; run it where that is allowed, then tell [`Shard::done`].
+#[derive(Debug)]
+#[must_use = "the shard waits for it"]
+pub enum Job {
+    /// Writes and syncs what was appended.
+    Commit(CommitJob),
+    /// Makes a spare segment.
+    Pool(PoolJob),
+    /// Gives back segments that nobody needs.
+    Reclaim(ReclaimJob),
+}
+
+/// What a [`Job`] came to.
+#[derive(Debug)]
+#[must_use = "the shard waits for it"]
+pub enum JobDone {
+    /// Of [`Job::Commit`].
+    Commit(CommitDone),
+    /// Of [`Job::Pool`].
+    Pool(PoolDone),
+    /// Of [`Job::Reclaim`].
+    Reclaim(ReclaimDone),
+}
+
+impl Job {
+    /// Does the work. Blocks.
+    pub fn run(self) -> JobDone {
+        match self {
+            Job::Commit(job) => JobDone::Commit(job.run()),
+            Job::Pool(job) => JobDone::Pool(job.run()),
+            Job::Reclaim(job) => JobDone::Reclaim(job.run()),
+        }
+    }
+}
+
+impl Shard {
+    /// Whether somebody waits for a commit.
+    pub fn wants_commit(&self) -> bool {
+        self.context.log.has_eager() || !self.context.held.is_empty()
+    }
+
+    /// Whether anything was appended that no commit has taken.
+    pub fn has_uncommitted(&self) -> bool {
+        0 < self.context.log.pending_bytes()
+    }
+
+    /// Everything appended so far, as one job; none while another is under way.
+    pub fn next_commit(&mut self) -> Option<Job> {
+        let durability = match self.context.options.sync {
+            SyncLevel::Always => Durability::Sync,
+            SyncLevel::Interval => Durability::Os,
+        };
+        self.commit_as(durability)
+    }
+
+    /// As [`Shard::next_commit`], for what nobody waits for: without a message in it, it costs no
+    /// sync.
+    pub fn next_lazy_commit(&mut self) -> Option<Job> {
+        if !self.context.undurable.is_empty() || !self.context.held.is_empty() {
+            return self.next_commit();
+        }
+        let job = self.context.log.take_commit(Durability::Os)?;
+        Some(Job::Commit(job))
+    }
+
+    /// As [`Shard::next_commit`], synced whatever the options say.
+    pub fn next_sync(&mut self) -> Option<Job> {
+        self.commit_as(Durability::Sync)
+    }
+
+    fn commit_as(&mut self, durability: Durability) -> Option<Job> {
+        let context = &mut self.context;
+        let stalled = context.log.is_stalled();
+        let job = context.log.take_commit(durability)?;
+        if !stalled {
+            context.in_flight.append(&mut context.held);
+            context.in_flight_to = context.log.appended();
+            context.is_committing = true;
+            for stream in &context.undurable {
+                if let Some(slot) = self.slots.get_mut(stream) {
+                    slot.committing_seq = slot.stream.index().last_seq();
+                }
+            }
+        }
+        Some(Job::Commit(job))
+    }
+
+    /// Housekeeping for a quiet moment; none if there is nothing to do.
+    pub fn next_chore(&mut self) -> Option<Job> {
+        let log = &mut self.context.log;
+        if let Some(job) = log.take_pool_job() {
+            return Some(Job::Pool(job));
+        }
+        log.take_reclaim().map(Job::Reclaim)
+    }
+
+    /// After 100 ms of silence, or at the end: marks on the disk that all is durable, if nothing
+    /// does yet. Commit it with [`Shard::next_sync`].
+    pub fn mark_idle(&mut self) -> bool {
+        let log = &mut self.context.log;
+        log.idle_marker_due() && log.append_idle().is_ok()
+    }
+
+    /// Takes note of what a job came to.
+    pub fn done(&mut self, now: Timestamp, done: JobDone) {
+        self.context.now = now;
+        let outcome = match done {
+            JobDone::Commit(done) => {
+                let outcome = self.context.log.committed(done);
+                outcome.map(|durable| self.committed(durable))
+            }
+            JobDone::Pool(done) => self.context.log.pooled(done),
+            JobDone::Reclaim(done) => self.context.log.reclaimed(done),
+        };
+        if let Err(poisoned) = outcome {
+            self.fail(&poisoned);
+        }
+    }
+
+    fn committed(&mut self, durable: Lsn) {
+        let context = &mut self.context;
+        if durable < context.in_flight_to {
+            return;
+        }
+        context.is_committing = false;
+        let mut ready = std::mem::take(&mut context.in_flight);
+        context.out.append(&mut ready);
+        ready.clear();
+        context.in_flight = ready;
+        let undurable = std::mem::take(&mut context.undurable);
+        for stream in undurable {
+            let Some(slot) = self.slots.get_mut(&stream) else { continue };
+            slot.committed(&mut self.context);
+            if slot.durable_seq < slot.stream.index().last_seq() {
+                self.context.undurable.insert(stream);
+            }
+        }
+        self.reclaim();
+    }
+
+    /// Nothing more will become durable: whoever waits for a PubAck is told.
+    fn fail(&mut self, why: &Poisoned) {
+        let context = &mut self.context;
+        let mut lost = std::mem::take(&mut context.in_flight);
+        lost.append(&mut context.held);
+        let error = ApiError::stream_store_failed(why);
+        for reply in lost.pub_ack_replies() {
+            context.out.answer(reply, |out| append_pub_error(out, "", &error));
+        }
+    }
+
+    /// Why the store takes nothing any more, if so.
+    pub fn poisoned(&self) -> Option<&Poisoned> {
+        self.context.log.poisoned()
+    }
+
+    /// Lets go of the oldest segments once no message lives there, after writing down anew what
+    /// else is known only from them.
+    fn reclaim(&mut self) {
+        let dead = self.context.log.segments().take_while(|s| s.sealed && s.live_bytes == 0).last();
+        let Some(dead) = dead else { return };
+        if self.context.released == Some(dead.id) {
+            return;
+        }
+        for slot in self.slots.values_mut() {
+            if !slot.is_memory && slot.snapshot <= dead.last && !slot.write_snapshot(&mut self.context)
+            {
+                return;
+            }
+        }
+        if self.context.log.release_through(dead.id).is_ok() {
+            self.context.released = Some(dead.id);
+        }
+    }
+}
+
+impl Slot {
+    /// Writes all that is known of the stream and its consumers, but for the messages. Whether the
+    /// log took it.
+    pub(super) fn write_snapshot(&mut self, context: &mut Context) -> bool {
+        self.log_deltas(context);
+        let config = super::recover::stream_body(&self.stream, false);
+        let put = Record::StreamPut { stream: self.id, config: &config };
+        let Ok(appended) = self.log(context, Wish::Lazy, &put) else { return false };
+        self.snapshot = appended.lsn;
+        let state = self.stream.snapshot();
+        let state = Record::StreamState { stream: self.id, state: &state };
+        self.log(context, Wish::Lazy, &state).is_ok()
+            && self.consumers.iter().all(|(id, slot)| {
+                !slot.is_logged || self.write_consumer(context, *id, slot, Wish::Lazy)
+            })
+    }
+
+    /// Writes a consumer's configuration and state.
+    pub(super) fn write_consumer(
+        &self,
+        context: &mut Context,
+        id: tradewind_store::ConsumerId,
+        slot: &super::slot::ConsumerSlot,
+        wish: Wish,
+    ) -> bool {
+        let config = super::recover::consumer_body(&slot.consumer, slot.created);
+        let put = Record::ConsumerPut { stream: self.id, consumer: id, config: &config };
+        let mut state = Vec::new();
+        slot.consumer.snapshot(&mut state);
+        let state = Record::ConsumerState { stream: self.id, consumer: id, state: &state };
+        self.log(context, Wish::Lazy, &put).is_ok() && self.log(context, wish, &state).is_ok()
+    }
+}

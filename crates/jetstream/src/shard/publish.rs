@@ -1,0 +1,154 @@
+//! A message comes to a stream.
+
+use tradewind_proto::Publish;
+use tradewind_store::{Record, Wish};
+
+use super::context::Context;
+use super::slot::Slot;
+use crate::api::config::Retention;
+use crate::api::error::ApiError;
+use crate::api::response::{append_pub_ack, append_pub_error};
+use crate::stream::publish::{PublishHeaders, without_request_info};
+use crate::stream::{self, Admission, PublishRecord};
+
+impl Slot {
+    /// Decides about `publish`, keeps it, and sees that it is acknowledged.
+    pub(super) fn capture(&mut self, context: &mut Context, publish: &Publish<'_>) {
+        let block = without_request_info(publish.headers);
+        let headers = PublishHeaders::parse(&block);
+        let is_wanted = self.retention != Retention::Interest || self.is_wanted(publish.subject);
+        let offered = stream::Publish {
+            subject: publish.subject,
+            headers: &headers,
+            payload_len: publish.payload.len(),
+            is_wanted,
+        };
+        let admission = match self.stream.admit(context.now, &offered) {
+            Ok(admission) => admission,
+            Err(refusal) => return self.refuse(context, publish.reply, &ApiError::from(refusal)),
+        };
+        let eager = !publish.reply.is_empty() && !self.stream.config().no_ack;
+        let wish = if eager { Wish::Eager } else { Wish::Lazy };
+        let stored = match admission {
+            Admission::Duplicate { seq } => {
+                self.acknowledge(context, publish.reply, seq, true);
+                return;
+            }
+            Admission::Append { seq, ts } => {
+                let publish = Publish { headers: &block, ..*publish };
+                self.append(context, wish, &publish, &headers, (seq, ts)).map(|()| seq)
+            }
+            Admission::Burn { seq, ts } => {
+                self.burn(context, wish, (seq, ts), headers.msg_id).map(|()| seq)
+            }
+        };
+        match stored {
+            Ok(seq) => self.acknowledge(context, publish.reply, seq, false),
+            Err(error) => self.refuse(context, publish.reply, &error),
+        }
+    }
+
+    fn append(
+        &mut self,
+        context: &mut Context,
+        wish: Wish,
+        publish: &Publish<'_>,
+        headers: &PublishHeaders<'_>,
+        (seq, ts): (u64, tradewind_subject::Timestamp),
+    ) -> Result<(), ApiError> {
+        if !self.is_memory && context.log.space_low() {
+            return Err(ApiError::STORAGE_RESOURCES_EXCEEDED);
+        }
+        self.log_removals(context);
+        let record = Record::Publish {
+            stream: self.id,
+            seq,
+            ts,
+            subject: publish.subject,
+            headers: publish.headers,
+            payload: publish.payload,
+        };
+        let appended = self.log(context, wish, &record).map_err(ApiError::stream_store_failed)?;
+        let record = PublishRecord {
+            seq,
+            ts,
+            subject: publish.subject,
+            headers,
+            payload_len: publish.payload.len(),
+            position: appended.position,
+            len: appended.len,
+        };
+        let mut removed = std::mem::take(&mut context.removed);
+        self.stream.apply_publish(&record, &mut removed);
+        self.mark_undurable(context);
+        self.tell_appended(context, seq, publish.subject);
+        self.after_removal(context, &mut removed);
+        context.removed = removed;
+        if self.entered.is_none() {
+            self.enter_expiry(context);
+        }
+        Ok(())
+    }
+
+    fn burn(
+        &mut self,
+        context: &mut Context,
+        wish: Wish,
+        (seq, ts): (u64, tradewind_subject::Timestamp),
+        msg_id: Option<&[u8]>,
+    ) -> Result<(), ApiError> {
+        self.log_removals(context);
+        let record = Record::Skip { stream: self.id, first: seq, last: seq };
+        self.log(context, wish, &record).map_err(ApiError::stream_store_failed)?;
+        self.stream.apply_burn(seq, ts, msg_id);
+        self.mark_undurable(context);
+        Ok(())
+    }
+
+    fn mark_undurable(&self, context: &mut Context) {
+        if !self.is_memory {
+            context.undurable.insert(self.id);
+        }
+    }
+
+    /// Tells the consumers that want it of a new message.
+    fn tell_appended(&mut self, context: &mut Context, seq: u64, subject: &[u8]) {
+        for at in 0..self.unfiltered.len() {
+            let id = self.unfiltered[at];
+            self.tell_one(context, id, seq);
+        }
+        if !self.filtered.is_empty() {
+            let mut told = Vec::new();
+            self.filtered.for_each_match(subject, |id| told.push(*id));
+            for id in told {
+                self.tell_one(context, id, seq);
+            }
+        }
+    }
+
+    fn tell_one(&mut self, context: &mut Context, id: tradewind_store::ConsumerId, seq: u64) {
+        if let Some(slot) = self.consumers.get_mut(&id)
+            && slot.consumer.on_appended(seq)
+            && self.is_memory
+        {
+            // Of a file stream it may be spoken when it is durable: the commit kicks.
+            context.kicked.insert((self.id, id));
+        }
+    }
+
+    fn acknowledge(&self, context: &mut Context, reply: &[u8], seq: u64, is_duplicate: bool) {
+        if reply.is_empty() || self.stream.config().no_ack {
+            return;
+        }
+        let out = if self.is_memory { &mut context.out } else { context.after_commit() };
+        out.pub_ack(reply, |out| append_pub_ack(out, &self.ack_prefix, seq, is_duplicate));
+    }
+
+    fn refuse(&self, context: &mut Context, reply: &[u8], error: &ApiError) {
+        if reply.is_empty() || self.stream.config().no_ack {
+            return;
+        }
+        let out = if self.is_memory { &mut context.out } else { context.after_commit() };
+        out.answer(reply, |out| append_pub_error(out, self.name(), error));
+    }
+}

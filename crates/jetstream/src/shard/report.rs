@@ -1,0 +1,43 @@
+//! What monitoring shows of a shard.
+
+use super::Shard;
+use crate::api::response::{AccountInfo, ConsumerInfo, StreamInfo, StreamState};
+
+/// A shard as monitoring sees it.
+#[derive(Clone, Debug)]
+pub struct ShardReport {
+    /// What the account uses.
+    pub account: AccountInfo,
+    /// Streams by name.
+    pub streams: Vec<StreamReport>,
+    /// Why the store takes no writes, if so.
+    pub poisoned: Option<String>,
+}
+
+/// A stream as monitoring sees it.
+#[derive(Clone, Debug)]
+pub struct StreamReport {
+    /// The stream.
+    pub info: StreamInfo,
+    /// Its consumers by name.
+    pub consumers: Vec<ConsumerInfo>,
+}
+
+impl Shard {
+    /// How everything stands.
+    pub fn report(&self) -> ShardReport {
+        let now = self.context.now;
+        let slots = self.names.values().filter_map(|id| self.slots.get(id));
+        let streams = slots.map(|slot| StreamReport {
+            info: StreamInfo { ts: now, ..slot.info(StreamState::default) },
+            consumers: (slot.consumer_names.values())
+                .filter_map(|id| slot.consumer_info(*id, now))
+                .collect(),
+        });
+        ShardReport {
+            account: self.usage(),
+            streams: streams.collect(),
+            poisoned: self.poisoned().map(ToString::to_string),
+        }
+    }
+}

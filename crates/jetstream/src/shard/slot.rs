@@ -1,0 +1,196 @@
+use std::collections::BTreeMap;
+
+use tradewind_store::{ConsumerId, Lsn, Position, Read, Record, StoredMessage, StreamId, decode_message};
+use tradewind_subject::{SubjectMap, Timestamp};
+
+use super::context::{Context, Event};
+use crate::api::config::{Retention, Storage};
+use crate::api::response::pub_ack_prefix;
+use crate::consumer::Consumer;
+use crate::stream::Stream;
+use crate::stream::index::Removed;
+
+/// A stream with all that belongs to it.
+#[derive(Debug)]
+pub(super) struct Slot {
+    pub(super) id: StreamId,
+    pub(super) stream: Stream,
+    pub(super) is_memory: bool,
+    pub(super) retention: Retention,
+    pub(super) consumers: BTreeMap<ConsumerId, ConsumerSlot>,
+    pub(super) consumer_names: BTreeMap<String, ConsumerId>,
+    /// Consumers without a filter, and those with one by filter.
+    pub(super) unfiltered: Vec<ConsumerId>,
+    pub(super) filtered: SubjectMap<ConsumerId>,
+    /// Start of every PubAck.
+    pub(super) ack_prefix: Vec<u8>,
+    /// Messages up to here may be spoken of; those up to the second with the running commit.
+    pub(super) durable_seq: u64,
+    pub(super) committing_seq: u64,
+    /// Where in the log its last snapshot is: before that, nothing about its state is needed.
+    pub(super) snapshot: Lsn,
+    pub(super) entered: Option<Timestamp>,
+    /// Consumers whose changes are not in the log yet.
+    pub(super) changed: Vec<ConsumerId>,
+}
+
+/// A consumer with what the shard knows of it.
+#[derive(Debug)]
+pub(super) struct ConsumerSlot {
+    pub(super) consumer: Consumer,
+    pub(super) created: Timestamp,
+    pub(super) entered: Option<Timestamp>,
+    /// Whether it is kept over restarts.
+    pub(super) is_logged: bool,
+    /// Messages it was the last to wait for; they leave with its next delta.
+    pub(super) removes: Vec<u64>,
+    pub(super) is_changed: bool,
+    pub(super) bound: bool,
+}
+
+/// Why a message can't be had.
+#[derive(Debug)]
+pub(super) enum Unreadable {
+    /// It is gone.
+    Gone,
+    /// The disk gave something else, or nothing.
+    Damaged(String),
+}
+
+impl Slot {
+    pub(super) fn new(id: StreamId, stream: Stream) -> Slot {
+        let config = stream.config();
+        let (is_memory, retention) = (config.storage == Storage::Memory, config.retention);
+        let ack_prefix = pub_ack_prefix(&config.name, None);
+        Slot {
+            id,
+            is_memory,
+            retention,
+            consumers: BTreeMap::new(),
+            consumer_names: BTreeMap::new(),
+            unfiltered: Vec::new(),
+            filtered: SubjectMap::new(),
+            ack_prefix,
+            durable_seq: 0,
+            committing_seq: 0,
+            snapshot: Lsn::ZERO,
+            entered: None,
+            changed: Vec::new(),
+            stream,
+        }
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.stream.config().name
+    }
+
+    /// Tells the shell what the stream captures.
+    pub(super) fn announce(&self, context: &mut Context) {
+        let subjects = self.stream.config().subjects.clone();
+        context.events.push(Event::Captures { stream: self.id, subjects });
+    }
+
+    /// Messages up to here may be spoken of.
+    pub(super) fn visible(&self) -> u64 {
+        if self.is_memory { self.stream.index().last_seq() } else { self.durable_seq }
+    }
+
+    /// Everything so far is durable.
+    pub(super) fn all_durable(&mut self) {
+        self.durable_seq = self.stream.index().last_seq();
+        self.committing_seq = self.durable_seq;
+    }
+
+    /// Messages up to the last commit became durable: consumers may go on.
+    pub(super) fn committed(&mut self, context: &mut Context) {
+        if self.committing_seq <= self.durable_seq {
+            return;
+        }
+        self.durable_seq = self.committing_seq;
+        let waiting = self.consumers.iter().filter(|(_, slot)| slot.consumer.wants_more());
+        context.kicked.extend(waiting.map(|(id, _)| (self.id, *id)));
+    }
+
+    /// Reads a live message.
+    pub(super) fn read(
+        &self,
+        context: &Context,
+        seq: u64,
+    ) -> Result<StoredMessage, Unreadable> {
+        let entry = self.stream.index().get(seq).ok_or(Unreadable::Gone)?;
+        let log = if self.is_memory { &context.memory } else { &context.log };
+        let bytes = match log.read(entry.position, entry.len) {
+            Read::Cached(bytes) => bytes,
+            Read::Job(job) => job.run().map_err(|error| Unreadable::Damaged(error.to_string()))?,
+            Read::Gone => return Err(Unreadable::Damaged("its segment is gone".to_owned())),
+        };
+        decode_message(&bytes, self.id, seq)
+            .map_err(|error| Unreadable::Damaged(error.to_string()))
+    }
+
+    /// Messages left: gives back their space and tells the consumers.
+    pub(super) fn after_removal(&mut self, context: &mut Context, removed: &mut Vec<Removed>) {
+        for gone in removed.iter() {
+            release(context, self.is_memory, gone.entry.position, gone.entry.len);
+        }
+        if self.consumers.is_empty() {
+            removed.clear();
+            return;
+        }
+        for gone in removed.drain(..) {
+            let subject = self.stream.index().subject(gone.entry.subject);
+            let mut told = self.unfiltered.clone();
+            self.filtered.for_each_match(subject, |id| told.push(*id));
+            for id in told {
+                self.with_consumer(context, id, |consumer, now, actions| {
+                    consumer.on_removed(now, gone.seq, actions);
+                });
+            }
+        }
+    }
+
+    /// Whether some consumer wants messages of `subject`.
+    pub(super) fn is_wanted(&self, subject: &[u8]) -> bool {
+        let mut wanted = !self.unfiltered.is_empty();
+        if !wanted {
+            self.filtered.for_each_match(subject, |_| wanted = true);
+        }
+        wanted
+    }
+
+    /// Enters when the next message gets too old.
+    pub(super) fn enter_expiry(&mut self, context: &mut Context) {
+        let at = self.stream.next_expiry();
+        context.deadlines.enter((self.id, None), &mut self.entered, at);
+    }
+
+    /// Takes out messages that are too old.
+    pub(super) fn expire(&mut self, context: &mut Context) {
+        /// Messages of one turn.
+        const TURN: u64 = 10_000;
+        self.entered = None;
+        self.log_deltas(context);
+        self.stream.forget_expired_ids(context.now);
+        if let Some(expiry) = self.stream.plan_expiry(context.now, TURN) {
+            let ranges = vec![expiry.range];
+            self.remove(context, tradewind_store::RemoveReason::Expired, &ranges, false);
+        }
+        self.enter_expiry(context);
+    }
+
+    /// Writes a record of this stream; the error is what a client is told.
+    pub(super) fn log(
+        &self,
+        context: &mut Context,
+        wish: tradewind_store::Wish,
+        record: &Record<'_>,
+    ) -> Result<tradewind_store::Appended, String> {
+        let log = context.log_of(self.is_memory);
+        log.append(wish, record).map_err(|error| error.to_string())
+    }
+}
+
+/// A message's record is needed no more.
+pub(super) fn release(context: &mut Context, is_memory: bool, position: Position, len: u32) {
+    context.log_of(is_memory).released(position, len);
+}

@@ -1,0 +1,217 @@
+use std::ops::RangeInclusive;
+
+use tradewind_subject::{
+    Timestamp,
+    int::{u64_from, usize_from},
+};
+
+use super::{Stream, index::Removed};
+
+/// First byte of every snapshot.
+const VERSION: u8 = 1;
+
+/// The state of a stream, apart from its messages: which of them are live, and what else it remembers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Sequence of the first message, or the next one.
+    pub first_seq: u64,
+    /// The last sequence used.
+    pub last_seq: u64,
+    /// When it was.
+    pub last_ts: Option<Timestamp>,
+    /// Live messages.
+    pub messages: u64,
+    /// Ranges between first and last without live messages, in order.
+    pub deleted: Vec<RangeInclusive<u64>>,
+    last_msg_id: Vec<u8>,
+    recent_ids: Vec<(Vec<u8>, u64, Timestamp)>,
+}
+
+/// Why some bytes are not a snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SnapshotError {
+    /// Written by a version that this one does not know.
+    #[error("unknown snapshot version {version}")]
+    Version {
+        /// What stands there.
+        version: u8,
+    },
+    /// They end too early, go on after the end, or contradict themselves.
+    #[error("malformed snapshot")]
+    Malformed,
+}
+
+impl Stream {
+    /// Encodes what is live and what else is remembered.
+    pub fn snapshot(&self) -> Vec<u8> {
+        let index = &self.index;
+        let mut out = vec![VERSION];
+        put(&mut out, index.first_seq());
+        put(&mut out, index.last_seq());
+        put_ts(&mut out, index.last_ts());
+        put(&mut out, index.messages());
+        let deleted = index.deleted_ranges();
+        put(&mut out, u64_from(deleted.len()));
+        let mut behind = index.first_seq();
+        for range in deleted {
+            put(&mut out, range.start() - behind);
+            put(&mut out, range.end() - range.start());
+            behind = *range.end();
+        }
+        put_bytes(&mut out, [&self.last_msg_id, b""]);
+        put(&mut out, u64_from(self.recent_ids.len()));
+        self.recent_ids.for_each(|id, seq, ts| {
+            put_bytes(&mut out, id);
+            put(&mut out, seq);
+            put_ts(&mut out, Some(ts));
+        });
+        out
+    }
+
+    /// Makes exactly those messages live that `snapshot` says are, and remembers what it remembers.
+    ///
+    /// Loaded before were all messages that may be live ([`Stream::load`]); those that are not go to
+    /// `removed`. Returns the ranges of messages that should be live but were not loaded.
+    pub fn reconcile(
+        &mut self,
+        snapshot: &Snapshot,
+        removed: &mut Vec<Removed>,
+    ) -> Vec<RangeInclusive<u64>> {
+        self.apply_remove(&[0..=snapshot.first_seq.saturating_sub(1)], removed);
+        self.apply_remove(&snapshot.deleted, removed);
+        self.apply_remove(&[snapshot.last_seq + 1..=u64::MAX], removed);
+        self.index.end_at(snapshot.first_seq, snapshot.last_seq, snapshot.last_ts);
+        self.last_msg_id.clone_from(&snapshot.last_msg_id);
+        self.recent_ids.clear();
+        for (id, seq, ts) in &snapshot.recent_ids {
+            self.recent_ids.remember(id, *seq, *ts);
+        }
+        if self.index.messages() == snapshot.messages {
+            return Vec::new();
+        }
+        self.missing(snapshot)
+    }
+
+    fn missing(&self, snapshot: &Snapshot) -> Vec<RangeInclusive<u64>> {
+        let mut missing = Vec::new();
+        let end = snapshot.last_seq + 1..=snapshot.last_seq + 1;
+        let mut start = snapshot.first_seq;
+        for deleted in snapshot.deleted.iter().chain([&end]) {
+            while start < *deleted.start() {
+                let live = self.index.next_live(start).unwrap_or(u64::MAX).min(*deleted.start());
+                if start < live {
+                    missing.push(start..=live - 1);
+                }
+                start = live + 1;
+            }
+            start = deleted.end() + 1;
+        }
+        missing
+    }
+}
+
+impl Snapshot {
+    /// Decodes what [`Stream::snapshot`] encoded.
+    ///
+    /// # Errors
+    ///
+    /// [`SnapshotError`]; never more memory than a small multiple of the input.
+    pub fn decode(bytes: &[u8]) -> Result<Snapshot, SnapshotError> {
+        match bytes.split_first() {
+            Some((&VERSION, rest)) => decode(rest).ok_or(SnapshotError::Malformed),
+            Some((&version, _)) => Err(SnapshotError::Version { version }),
+            None => Err(SnapshotError::Malformed),
+        }
+    }
+}
+
+fn decode(mut bytes: &[u8]) -> Option<Snapshot> {
+    let input = &mut bytes;
+    let mut snapshot = Snapshot {
+        first_seq: take(input)?,
+        last_seq: take(input)?,
+        last_ts: take_ts(input)?,
+        messages: take(input)?,
+        ..Snapshot::default()
+    };
+    let mut behind = snapshot.first_seq;
+    for _ in 0..take(input)? {
+        let start = behind.checked_add(take(input)?)?;
+        let end = start.checked_add(take(input)?)?;
+        if snapshot.last_seq < end {
+            return None;
+        }
+        snapshot.deleted.push(start..=end);
+        behind = end;
+    }
+    snapshot.last_msg_id = take_bytes(input)?.to_vec();
+    for _ in 0..take(input)? {
+        let id = take_bytes(input)?.to_vec();
+        snapshot.recent_ids.push((id, take(input)?, take_ts(input)??));
+    }
+    (input.is_empty() && snapshot.last_seq < u64::MAX).then_some(snapshot)
+}
+
+/// LEB128.
+fn put(out: &mut Vec<u8>, mut value: u64) {
+    loop {
+        let [low, ..] = value.to_le_bytes();
+        value >>= 7;
+        if value == 0 {
+            out.push(low & 0x7f);
+            return;
+        }
+        out.push(low | 0x80);
+    }
+}
+
+fn take(input: &mut &[u8]) -> Option<u64> {
+    let mut value = 0;
+    for shift in (0..64).step_by(7) {
+        let (&byte, rest) = input.split_first()?;
+        *input = rest;
+        let bits = u64::from(byte & 0x7f);
+        if 63 <= shift && 1 < bits {
+            return None;
+        }
+        value |= bits << shift;
+        if byte < 0x80 {
+            return Some(value);
+        }
+    }
+    None
+}
+
+/// None is distinct from every time: a flag, then eight bytes.
+fn put_ts(out: &mut Vec<u8>, ts: Option<Timestamp>) {
+    out.push(u8::from(ts.is_some()));
+    if let Some(ts) = ts {
+        out.extend_from_slice(&ts.nanos().to_le_bytes());
+    }
+}
+
+#[expect(clippy::option_option, reason = "malformed, or no time")]
+fn take_ts(input: &mut &[u8]) -> Option<Option<Timestamp>> {
+    let (&flag, rest) = input.split_first()?;
+    *input = rest;
+    if flag == 0 {
+        return Some(None);
+    }
+    let (nanos, rest) = input.split_first_chunk()?;
+    *input = rest;
+    (flag == 1).then_some(Some(Timestamp(i64::from_le_bytes(*nanos))))
+}
+
+fn put_bytes(out: &mut Vec<u8>, [front, back]: [&[u8]; 2]) {
+    put(out, u64_from(front.len() + back.len()));
+    out.extend_from_slice(front);
+    out.extend_from_slice(back);
+}
+
+fn take_bytes<'a>(input: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let len = usize_from(take(input)?);
+    let (bytes, rest) = input.split_at_checked(len)?;
+    *input = rest;
+    Some(bytes)
+}

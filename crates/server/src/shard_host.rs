@@ -1,0 +1,391 @@
+//! The thread that runs a shard: takes what is left for it, commits, and sends what goes out.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+use tradewind_jetstream::api::validate::ServerLimits;
+use tradewind_jetstream::shard::{
+    Event, Job, OpenShardError, Outgoing, Recovered, Shard, ShardOptions, SyncLevel,
+};
+use tradewind_router::{ClientId, Subscription};
+use tradewind_store::{DiskError, LogOptions, OsDisk, StreamId};
+
+use crate::account::Account;
+use crate::clock;
+use crate::dispatch::{Dispatcher, Origin, Target};
+use crate::mailbox::{Letter, Mailbox, Purpose};
+use crate::options::{JetStreamOptions, SyncPolicy};
+use crate::shared::random_bytes;
+
+/// What nobody waits for is committed after this long.
+const LAZY: Duration = Duration::from_millis(10);
+/// After this much silence the disk is told that all is durable.
+const QUIET: Duration = Duration::from_millis(100);
+/// The longest sleep.
+const SLEEP: Duration = Duration::from_secs(1);
+/// Work that comes at this pace is waited for without sleeping.
+const BUSY: Duration = Duration::from_micros(200);
+
+/// Numbers of the server's own subscriptions.
+const STREAMS: ClientId = ClientId(1);
+const JETSTREAM: ClientId = ClientId(2);
+
+/// Why JetStream does not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum JetStreamError {
+    /// The store directory is a file.
+    #[error("storage directory is not a directory")]
+    NotADirectory,
+    /// The store directory can't be made or read.
+    #[error("could not create storage directory - {0}")]
+    Directory(#[source] io::Error),
+    /// The store can't be opened.
+    #[error("{}", with_causes(.0))]
+    Open(#[source] OpenShardError),
+    /// The disk can't be used.
+    #[error("{}", with_causes(.0))]
+    Disk(#[source] DiskError),
+    /// The thread could not be started.
+    #[error("could not start the store thread: {0}")]
+    Thread(#[source] io::Error),
+}
+
+/// An error and what lies below it, in one line.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(below) = source {
+        text.push_str(": ");
+        text.push_str(&below.to_string());
+        source = below.source();
+    }
+    text
+}
+
+/// A running shard.
+#[derive(Debug)]
+pub(crate) struct ShardHost {
+    pub(crate) mailbox: Arc<Mailbox>,
+    /// Resolves when the thread has ended.
+    pub(crate) ended: oneshot::Receiver<()>,
+}
+
+/// The directory that belongs to the server, below the one the user named.
+pub(crate) fn directory(store_dir: &Path) -> PathBuf {
+    store_dir.join("jetstream")
+}
+
+fn make_directory(path: &Path) -> Result<(), JetStreamError> {
+    match std::fs::metadata(path) {
+        Ok(found) if !found.is_dir() => Err(JetStreamError::NotADirectory),
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            std::fs::create_dir_all(path).map_err(|error| match error.kind() {
+                io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
+                    JetStreamError::NotADirectory
+                }
+                _ => JetStreamError::Directory(error),
+            })
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
+            Err(JetStreamError::NotADirectory)
+        }
+        Err(error) => Err(JetStreamError::Directory(error)),
+    }
+}
+
+/// Opens the store and starts its thread.
+pub(crate) async fn start(
+    options: &JetStreamOptions,
+    server_name: String,
+    max_payload: usize,
+    account: Arc<Account>,
+    seed: u64,
+) -> Result<(ShardHost, Recovered), JetStreamError> {
+    let directory = directory(&options.store_dir);
+    make_directory(&directory)?;
+    let disk = OsDisk::new(&directory).map_err(JetStreamError::Disk)?;
+    let mut instance = [0; 16];
+    random_bytes(&mut instance);
+    let shard_options = shard_options(options, server_name, max_payload, seed);
+    let sync_every = match options.sync {
+        SyncPolicy::Always => None,
+        SyncPolicy::Interval(every) => Some(every),
+    };
+    let mailbox = Arc::new(Mailbox::new());
+    let (opened, opening) = oneshot::channel();
+    let (end, ended) = oneshot::channel();
+    let inbox = Arc::clone(&mailbox);
+    std::thread::Builder::new()
+        .name("shard".to_owned())
+        .spawn(move || {
+            let oracle = Arc::clone(&account);
+            let shard = Shard::open(
+                clock::now(),
+                Arc::new(disk),
+                LogOptions::new(instance),
+                shard_options,
+                Box::new(move |subject| oracle.has_interest(subject)),
+            );
+            match shard {
+                Ok((shard, recovered)) => {
+                    let mut host = Host::new(shard, inbox, account, seed, sync_every);
+                    host.begin();
+                    if opened.send(Ok(recovered)).is_ok() {
+                        host.run();
+                    }
+                }
+                Err(error) => drop(opened.send(Err(error))),
+            }
+            // Nobody may be waiting any more.
+            let _ = end.send(());
+        })
+        .map_err(JetStreamError::Thread)?;
+    match opening.await {
+        Ok(recovered) => {
+            let recovered = recovered.map_err(JetStreamError::Open)?;
+            Ok((ShardHost { mailbox, ended }, recovered))
+        },
+        Err(_) => Err(JetStreamError::Thread(io::Error::other("it ended while opening the store"))),
+    }
+}
+
+fn shard_options(
+    options: &JetStreamOptions,
+    server_name: String,
+    max_payload: usize,
+    seed: u64,
+) -> ShardOptions {
+    let limit = |limit: i64| if limit < 0 { i64::MAX } else { limit };
+    ShardOptions {
+        limits: ServerLimits {
+            max_memory: limit(options.max_memory),
+            max_storage: limit(options.max_file),
+            default_max_consumers: options.default_max_consumers,
+            ..ServerLimits::default()
+        },
+        strict: options.strict,
+        server_name,
+        max_payload: tradewind_subject::int::u64_from(max_payload),
+        sync: match options.sync {
+            SyncPolicy::Always => SyncLevel::Always,
+            SyncPolicy::Interval(_) => SyncLevel::Interval,
+        },
+        seed,
+    }
+}
+
+/// What the thread owns.
+struct Host {
+    shard: Shard,
+    mailbox: Arc<Mailbox>,
+    account: Arc<Account>,
+    dispatcher: Dispatcher,
+    captures: BTreeMap<StreamId, Vec<Arc<Subscription<Target>>>>,
+    control: Vec<Arc<Subscription<Target>>>,
+    outgoing: Outgoing,
+    /// Since when something nobody waits for is not committed.
+    lazy_since: Option<Instant>,
+    last_work: Instant,
+    busy: bool,
+    sync_every: Option<Duration>,
+    last_sync: Instant,
+    stopping: bool,
+}
+
+impl Host {
+    fn new(
+        shard: Shard,
+        mailbox: Arc<Mailbox>,
+        account: Arc<Account>,
+        seed: u64,
+        sync_every: Option<Duration>,
+    ) -> Host {
+        Host {
+            shard,
+            dispatcher: Dispatcher::new(Arc::clone(&account), seed),
+            mailbox,
+            account,
+            captures: BTreeMap::new(),
+            control: Vec::new(),
+            outgoing: Outgoing::default(),
+            lazy_since: None,
+            last_work: Instant::now(),
+            busy: false,
+            sync_every,
+            last_sync: Instant::now(),
+            stopping: false,
+        }
+    }
+
+    /// Makes streams and the API known, before the first client comes.
+    fn begin(&mut self) {
+        self.account.set_shard(Arc::clone(&self.mailbox));
+        for subject in [&b"$JS.API.>"[..], b"$JS.ACK.>", b"$JS.FC.>"] {
+            let target = Target::Shard(Purpose::Control);
+            let entry = Arc::new(Subscription::new(JETSTREAM, b"js", subject, None, target));
+            self.account.add(&entry);
+            self.control.push(entry);
+        }
+        self.apply_events();
+    }
+
+    fn run(&mut self) {
+        let mut letters = Vec::new();
+        let mut more = false;
+        while !self.stopping {
+            let patience = if more { Duration::ZERO } else { self.patience() };
+            self.mailbox.take(&mut letters, patience, self.busy);
+            if !letters.is_empty() {
+                self.busy = self.last_work.elapsed() < BUSY;
+                self.last_work = Instant::now();
+            }
+            let idle = letters.is_empty();
+            for letter in letters.drain(..) {
+                self.open(letter);
+            }
+            self.shard.on_time(clock::now());
+            more = self.turn();
+            self.commit_if_due();
+            if idle && !more {
+                self.chores();
+            }
+        }
+        self.finish();
+    }
+
+    fn open(&mut self, letter: Letter) {
+        let now = clock::now();
+        match letter {
+            Letter::Batch(batch) => batch.iter().for_each(|inbound| self.shard.handle(now, inbound)),
+            Letter::Interest(subject) => self.shard.on_interest(now, &subject),
+            Letter::Ask(question) => question(&self.shard),
+            Letter::Stop => self.stopping = true,
+        }
+    }
+
+    /// How long to wait for work.
+    fn patience(&self) -> Duration {
+        let mut patience = SLEEP;
+        if let Some(deadline) = self.shard.next_deadline() {
+            patience = patience.min(deadline.since(clock::now()));
+        }
+        if let Some(since) = self.lazy_since {
+            patience = patience.min(LAZY.saturating_sub(since.elapsed()));
+        }
+        let quiet = self.last_work.elapsed();
+        if quiet < QUIET {
+            patience = patience.min(QUIET - quiet);
+        }
+        if let Some(every) = self.sync_every {
+            patience = patience.min(every.saturating_sub(self.last_sync.elapsed()));
+        }
+        patience.max(Duration::from_micros(50))
+    }
+
+    /// Lets the shard deliver, and sends what it says.
+    fn turn(&mut self) -> bool {
+        let more = self.shard.turn(clock::now());
+        self.apply_events();
+        self.send();
+        more
+    }
+
+    fn commit_if_due(&mut self) {
+        if self.shard.wants_commit() {
+            self.lazy_since = None;
+            let job = self.shard.next_commit();
+            self.run_job(job);
+        } else if self.shard.has_uncommitted() {
+            let since = *self.lazy_since.get_or_insert_with(Instant::now);
+            if LAZY <= since.elapsed() {
+                self.lazy_since = None;
+                let job = self.shard.next_lazy_commit();
+                self.run_job(job);
+            }
+        }
+        if let Some(every) = self.sync_every
+            && every <= self.last_sync.elapsed()
+        {
+            self.last_sync = Instant::now();
+            let job = self.shard.next_sync();
+            self.run_job(job);
+        }
+    }
+
+    fn run_job(&mut self, job: Option<Job>) {
+        let Some(job) = job else { return };
+        let done = job.run();
+        self.shard.done(clock::now(), done);
+        self.turn();
+    }
+
+    /// What can wait for a quiet moment.
+    fn chores(&mut self) {
+        while let Some(job) = self.shard.next_chore() {
+            self.run_job(Some(job));
+        }
+        if QUIET <= self.last_work.elapsed() && self.shard.mark_idle() {
+            let job = self.shard.next_sync();
+            self.run_job(job);
+        }
+    }
+
+    fn apply_events(&mut self) {
+        for event in self.shard.take_events() {
+            match event {
+                Event::Captures { stream, subjects } => self.capture(stream, &subjects),
+                Event::Watch(subject) => self.account.watch(&subject),
+                Event::Unwatch(subject) => self.account.unwatch(&subject),
+            }
+        }
+    }
+
+    fn capture(&mut self, stream: StreamId, subjects: &[String]) {
+        let before = self.captures.remove(&stream).unwrap_or_default();
+        let make = |subject: &String| {
+            let target = Target::Shard(Purpose::Capture(stream));
+            Arc::new(Subscription::new(STREAMS, b"", subject.as_bytes(), None, target))
+        };
+        let now: Vec<_> = subjects.iter().map(make).collect();
+        now.iter().for_each(|subscription| self.account.add(subscription));
+        self.account.remove_all(&before);
+        if !now.is_empty() {
+            self.captures.insert(stream, now);
+        }
+    }
+
+    fn send(&mut self) {
+        self.shard.take_outgoing(&mut self.outgoing);
+        if self.outgoing.is_empty() {
+            return;
+        }
+        let origin = Origin { client: JETSTREAM, echo: true, no_responders: false };
+        for message in self.outgoing.iter() {
+            self.dispatcher.publish_to(origin, message.route, &message.publish);
+        }
+        // Clients that take too long are closed when too much waits for them; nobody waits here.
+        let _ = self.dispatcher.flush();
+    }
+
+    fn finish(&mut self) {
+        self.shard.close(clock::now());
+        self.turn();
+        let job = self.shard.next_sync();
+        self.run_job(job);
+        if self.shard.mark_idle() {
+            let job = self.shard.next_sync();
+            self.run_job(job);
+        }
+        let control = std::mem::take(&mut self.control);
+        self.account.remove_all(&control);
+        for (_, subscriptions) in std::mem::take(&mut self.captures) {
+            self.account.remove_all(&subscriptions);
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! What is written and what is durable.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io,
+};
+
+use bytes::Bytes;
+use tradewind_subject::int;
+
+use super::{Fault, Survival};
+use crate::disk::DiskError;
+
+/// The unit in which a power loss keeps or drops unsynced data.
+const SECTOR: usize = 512;
+
+#[derive(Debug, Default)]
+pub(super) struct State {
+    pub(super) inodes: BTreeMap<u64, Inode>,
+    pub(super) next_inode: u64,
+    pub(super) live: BTreeMap<String, u64>,
+    pub(super) durable: BTreeMap<String, u64>,
+    pub(super) dir_changes: Vec<DirChange>,
+    pub(super) locks: BTreeSet<String>,
+    pub(super) ops: u64,
+    pub(super) faults: Vec<Fault>,
+    pub(super) crashed: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum DirChange {
+    Link(String, u64),
+    Rename(String, String, u64),
+    Unlink(String),
+}
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Inode {
+    pub(super) live: Vec<u8>,
+    pub(super) durable: Vec<u8>,
+    pub(super) unsynced: Vec<Change>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Change {
+    Write(usize, Bytes),
+    Resize(usize),
+}
+
+impl State {
+    /// Counts an operation, and strikes if a fault is due.
+    pub(super) fn step(
+        &mut self,
+        op: &'static str,
+        name: &str,
+        needs_room: bool,
+    ) -> Result<(), DiskError> {
+        let at = self.ops;
+        self.ops += 1;
+        self.crashed |= self.faults.contains(&Fault::Crash(at));
+        let full = |fault: &Fault| matches!(fault, Fault::Full(from) if *from <= at);
+        if self.crashed || self.faults.contains(&Fault::Io(at)) {
+            let source = io::Error::from_raw_os_error(rustix::io::Errno::IO.raw_os_error());
+            return Err(DiskError::from_io(op, name, source));
+        }
+        if needs_room && self.faults.iter().any(full) {
+            return Err(DiskError::NoSpace { name: name.to_owned() });
+        }
+        Ok(())
+    }
+
+    /// The inode of `name`, made if there is none.
+    pub(super) fn number_of(&mut self, name: &str) -> u64 {
+        if let Some(number) = self.live.get(name) {
+            return *number;
+        }
+        let number = self.next_inode;
+        self.next_inode += 1;
+        self.inodes.insert(number, Inode::default());
+        self.live.insert(name.to_owned(), number);
+        self.dir_changes.push(DirChange::Link(name.to_owned(), number));
+        number
+    }
+
+    pub(super) fn existing(&self, name: &str) -> Result<u64, DiskError> {
+        let number = self.live.get(name).copied();
+        number.ok_or_else(|| DiskError::NotFound { name: name.to_owned() })
+    }
+
+    pub(super) fn surviving_names(
+        &self,
+        survival: Survival,
+        dice: &mut Dice,
+    ) -> BTreeMap<String, u64> {
+        let n_changes = self.dir_changes.len();
+        let n_kept = match survival {
+            Survival::PowerNone => 0,
+            Survival::Kill | Survival::PowerAll => n_changes,
+            Survival::PowerPrefix(_) | Survival::PowerSectors(_) => dice.below(n_changes + 1),
+        };
+        let mut names = self.durable.clone();
+        for change in &self.dir_changes[..n_kept] {
+            apply_to_dir(&mut names, change);
+        }
+        names
+    }
+}
+
+pub(super) fn apply_to_dir(names: &mut BTreeMap<String, u64>, change: &DirChange) {
+    match change {
+        DirChange::Link(name, number) => {
+            names.insert(name.clone(), *number);
+        }
+        DirChange::Rename(from, to, number) => {
+            names.remove(from);
+            names.insert(to.clone(), *number);
+        }
+        DirChange::Unlink(name) => {
+            names.remove(name);
+        }
+    }
+}
+
+impl Inode {
+    pub(super) fn change(&mut self, change: Change) {
+        apply(&mut self.live, &change);
+        self.unsynced.push(change);
+    }
+
+    pub(super) fn surviving(&self, survival: Survival, dice: &mut Dice) -> Vec<u8> {
+        let mut content = self.durable.clone();
+        match survival {
+            Survival::Kill => return self.live.clone(),
+            Survival::PowerNone => (),
+            Survival::PowerAll => self.unsynced.iter().for_each(|c| apply(&mut content, c)),
+            Survival::PowerPrefix(_) => {
+                let n_kept = dice.below(self.unsynced.len() + 1);
+                self.unsynced[..n_kept].iter().for_each(|c| apply(&mut content, c));
+                if let Some(Change::Write(at, bytes)) = self.unsynced.get(n_kept) {
+                    let torn = dice.below(bytes.len() / SECTOR + 1) * SECTOR;
+                    apply(&mut content, &Change::Write(*at, bytes.slice(..torn)));
+                }
+            }
+            Survival::PowerSectors(_) => {
+                for change in &self.unsynced {
+                    match change {
+                        Change::Resize(_) if dice.below(2) == 0 => apply(&mut content, change),
+                        Change::Resize(_) => (),
+                        Change::Write(at, bytes) => keep_sectors(&mut content, *at, bytes, dice),
+                    }
+                }
+            }
+        }
+        content
+    }
+}
+
+fn keep_sectors(content: &mut Vec<u8>, at: usize, bytes: &Bytes, dice: &mut Dice) {
+    let mut from = 0;
+    while from < bytes.len() {
+        let to = (SECTOR - (at + from) % SECTOR + from).min(bytes.len());
+        if dice.below(2) == 0 {
+            apply(content, &Change::Write(at + from, bytes.slice(from..to)));
+        }
+        from = to;
+    }
+}
+
+pub(super) fn apply(content: &mut Vec<u8>, change: &Change) {
+    match change {
+        Change::Write(at, bytes) => {
+            let end = at + bytes.len();
+            if content.len() < end {
+                content.resize(end, 0);
+            }
+            content[*at..end].copy_from_slice(bytes);
+        }
+        Change::Resize(len) => content.resize(*len, 0),
+    }
+}
+
+/// A small generator of numbers, the same for the same seed.
+pub(super) struct Dice(u64);
+
+impl Dice {
+    pub(super) fn new(survival: Survival) -> Dice {
+        match survival {
+            Survival::PowerPrefix(seed) | Survival::PowerSectors(seed) => Dice(seed),
+            _ => Dice(0),
+        }
+    }
+
+    pub(super) fn below(&mut self, bound: usize) -> usize {
+        // splitmix64
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        int::usize_from(z ^ (z >> 31)) % bound.max(1)
+    }
+}
