@@ -13,23 +13,21 @@ mod spare;
 mod tail;
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::BTreeMap,
     sync::{Arc, atomic::Ordering},
 };
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use parking_lot::Mutex;
-use tradewind_subject::int;
 
 use crate::{
     disk::{DiskError, DiskFile, MemDisk},
     files::{Files, Pool},
-    frame::{self, Header, Layout, Salt},
-    ids::{Lsn, Position},
-    record::{Record, codec},
+    frame::{Layout, Salt},
+    ids::Lsn,
 };
+use append::{CHUNK_BYTES_MIN, OpenFrame, Queue};
 use chains::Chains;
-use commit::Step;
 use segment::Segment;
 use tail::Tail;
 

@@ -22,9 +22,8 @@ const DELETED_MAX: usize = 1_000_000;
 type Served = Result<Vec<u8>, ApiError>;
 
 impl Shard {
-    pub(super) fn account_info(&self, body: &[u8]) -> Served {
-        expect_empty(body)?;
-        Ok(response::account_info(&self.usage()))
+    pub(super) fn account_info(&self) -> Vec<u8> {
+        response::account_info(&self.usage())
     }
 
     /// What the account uses.

@@ -121,7 +121,7 @@ impl Log {
         writable && quiet && self.witnessed < self.last_fact && self.last_fact <= self.synced
     }
 
-    /// Adds an idle marker; commit it with [`Durability::Sync`].
+    /// Adds an idle marker; commit it with [`Durability::Sync`](crate::Durability::Sync).
     ///
     /// # Errors
     ///

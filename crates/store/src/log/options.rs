@@ -11,7 +11,7 @@ pub struct LogOptions {
     pub tail_bytes: usize,
     /// Files kept ready to become segments.
     pub spare_segments: usize,
-    /// Space on the disk below which [`Log::space_low`] says so.
+    /// Space on the disk below which [`Log::space_low`](crate::Log::space_low) says so.
     pub reserve_bytes: u64,
 }
 

@@ -14,7 +14,8 @@ use crate::{
     frame::{Frame, Layout, Salt, is_segment_head},
     ids::{Lsn, Position},
     log::{
-        FRAME_BYTES_MAX, Log, LogOptions,
+        Log, LogOptions,
+        append::FRAME_BYTES_MAX,
         chains::Chains,
         scan::{Damage, Scan},
         segment::{self, Segment},

@@ -1,11 +1,12 @@
-use tradewind_subject::Timestamp;
+use bytes::Bytes;
+use tradewind_subject::{Timestamp, int};
 
 use super::*;
 use crate::{
     disk::{Fault, FaultDisk, Survival},
     files,
     ids::StreamId,
-    record::{StoredMessage, decode_message},
+    record::{Record, StoredMessage, decode_message},
 };
 
 const STREAM: StreamId = StreamId(1);
