@@ -9,6 +9,7 @@ mod apply;
 mod dedupe;
 pub mod filter;
 pub mod index;
+mod lifetimes;
 mod limits;
 mod plan;
 pub mod publish;
@@ -26,7 +27,7 @@ pub use self::{
     snapshot::{Snapshot, SnapshotError},
     state::{StreamState, SubjectPage},
 };
-use self::{dedupe::RecentIds, index::Index, limits::Limits};
+use self::{dedupe::RecentIds, index::Index, lifetimes::Lifetimes, limits::Limits};
 use crate::api::config::StreamConfig;
 
 /// The state machine of one stream.
@@ -36,6 +37,7 @@ pub struct Stream {
     created: Timestamp,
     limits: Limits,
     index: Index,
+    lifetimes: Lifetimes,
     recent_ids: RecentIds,
     /// Id of the last message; empty if it had none.
     last_msg_id: Vec<u8>,
@@ -50,7 +52,15 @@ impl Stream {
             index.set_first(config.first_seq);
         }
         let recent_ids = RecentIds::new(limits.duplicate_window);
-        Stream { config, created, limits, index, recent_ids, last_msg_id: Vec::new() }
+        Stream {
+            config,
+            created,
+            limits,
+            index,
+            lifetimes: Lifetimes::default(),
+            recent_ids,
+            last_msg_id: Vec::new(),
+        }
     }
 
     /// What it was asked to be.

@@ -9,7 +9,7 @@ use tradewind_router::auth::AuthConfig;
 pub const NATS_VERSION: &str = "2.15.1";
 
 /// Options of a server. The defaults are nats-server's.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Options {
     /// Address to listen on.
     pub host: String,
@@ -59,6 +59,20 @@ pub struct Options {
     pub log: LogOptions,
     /// Digest of the configuration file, for monitoring.
     pub config_digest: String,
+    /// The token of an embedded server, for [`crate::Server::token`] to hand out.
+    pub embedded_token: Option<String>,
+}
+
+// The token never reaches a log by way of `{:?}`.
+impl std::fmt::Debug for Options {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Options")
+            .field("host", &self.host)
+            .field("port", &self.port)
+            .field("auth", &self.auth)
+            .field("jetstream", &self.jetstream)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Options of JetStream.
@@ -143,6 +157,25 @@ impl Default for Options {
             jetstream: None,
             log: LogOptions::default(),
             config_digest: String::new(),
+            embedded_token: None,
+        }
+    }
+}
+
+impl Options {
+    /// A server inside a program, for the program itself: JetStream in `store_dir`, on a loopback
+    /// port that the system chooses, behind a random token ([`crate::Server::token`]), silent.
+    pub fn embedded(store_dir: impl Into<PathBuf>) -> Options {
+        let mut token = [0; 24];
+        crate::shared::random_bytes(&mut token);
+        let token = base64::Engine::encode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, token);
+        Options {
+            host: "127.0.0.1".to_owned(),
+            port: 0,
+            auth: AuthConfig { token: Some(token.as_str().into()), ..AuthConfig::default() },
+            embedded_token: Some(token),
+            jetstream: Some(JetStreamOptions::new(store_dir)),
+            ..Options::default()
         }
     }
 }

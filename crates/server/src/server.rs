@@ -27,6 +27,12 @@ pub struct Server {
     shard: Option<ShardHost>,
 }
 
+impl std::fmt::Debug for Server {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Server").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
 /// Why a server does not start.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -141,6 +147,11 @@ impl Server {
         shared.tasks.spawn(keeper::run(Arc::clone(&shared)));
         shared.log.info("Server is ready");
         Ok(Server { shared, address, shard })
+    }
+
+    /// The token that clients of an embedded server have to present.
+    pub fn token(&self) -> Option<&str> {
+        self.shared.options.embedded_token.as_deref()
     }
 
     /// The address clients connect to.

@@ -84,7 +84,8 @@ impl Slot {
         self.tell_appended(context, seq, publish.subject);
         self.after_removal(context, &mut removed);
         context.removed = removed;
-        if self.entered.is_none() {
+        // Only one with a lifetime of its own can be too old before those in front of it.
+        if self.entered.is_none() || headers.ttl.is_some() {
             self.enter_expiry(context);
         }
         Ok(())

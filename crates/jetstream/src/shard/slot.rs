@@ -172,8 +172,8 @@ impl Slot {
         self.log_deltas(context);
         self.stream.forget_expired_ids(context.now);
         if let Some(expiry) = self.stream.plan_expiry(context.now, TURN) {
-            let ranges = vec![expiry.range];
-            self.remove(context, tradewind_store::RemoveReason::Expired, &ranges, false);
+            let ranges = &expiry.ranges;
+            self.remove(context, tradewind_store::RemoveReason::Expired, ranges, false);
         }
         self.enter_expiry(context);
     }

@@ -3,7 +3,7 @@ use tradewind_subject::{Timestamp, int::u64_from, is_literal};
 use super::{
     Stream,
     filter::FilterSet,
-    publish::{PublishHeaders, expected_seq, is_ttl},
+    publish::{Lifetime, PublishHeaders, expected_seq},
 };
 use crate::api::{
     config::{Discard, Retention},
@@ -214,6 +214,10 @@ impl Stream {
         if self.config.retention == Retention::Interest && !publish.is_wanted {
             return Ok(Admission::Burn { seq, ts });
         }
+        // As late as in nats-server: a message that is not stored may ask for anything.
+        if headers.lifetime().is_none() {
+            return Err(Refusal::TtlInvalid);
+        }
         if self.limits.discard == Discard::New {
             self.check_room(publish)?;
         }
@@ -233,10 +237,9 @@ impl Stream {
         if headers.expected_stream.is_some_and(|name| name != self.config.name.as_bytes()) {
             return Err(Refusal::WrongStream);
         }
-        match headers.ttl {
-            Some(ttl) if is_ttl(ttl) => return Err(Refusal::TtlDisabled),
-            Some(_) => return Err(Refusal::TtlInvalid),
-            None => (),
+        let asks = matches!(headers.lifetime(), Some(Lifetime::Seconds(_) | Lifetime::Endless));
+        if asks && !self.config.allow_msg_ttl {
+            return Err(Refusal::TtlDisabled);
         }
         self.check_expected_seqs(publish)?;
         if headers.schedule.is_some() {

@@ -67,7 +67,11 @@ impl Stream {
             len: record.len,
             size: u32::try_from(size).unwrap_or(u32::MAX),
         };
-        self.index.append(record.seq, record.subject, stored)
+        let subject = self.index.append(record.seq, record.subject, stored);
+        if let Some(lifetime) = record.headers.lifetime() {
+            self.lifetimes.add(record.seq, record.ts, lifetime, &self.index);
+        }
+        subject
     }
 
     /// Burns the sequences up to `last`.
@@ -92,7 +96,7 @@ impl Stream {
         for range in ranges {
             let mut next = self.index.next_live(*range.start());
             while let Some(seq) = next.filter(|seq| range.contains(seq)) {
-                removed.extend(self.index.remove(seq));
+                self.take_out(seq, removed);
                 next = self.index.next_live(seq + 1);
             }
         }
@@ -101,7 +105,11 @@ impl Stream {
     /// Takes out all messages in front of `seq`; if that lies behind the last sequence, the next message
     /// gets it.
     pub fn apply_purge_to(&mut self, seq: u64, removed: &mut Vec<Removed>) {
-        self.index.purge_to(seq, &mut |gone| removed.push(gone));
+        self.index.purge_to(seq, &mut |gone| {
+            self.lifetimes.forget(gone.seq);
+            removed.push(gone);
+        });
+        self.lifetimes.advance(&self.index);
     }
 
     /// Becomes what `config` says; what its limits don't allow leaves.
@@ -130,6 +138,12 @@ impl Stream {
         self.index.set_position(seq, position);
     }
 
+    fn take_out(&mut self, seq: u64, removed: &mut Vec<Removed>) {
+        removed.extend(self.index.remove(seq));
+        self.lifetimes.forget(seq);
+        self.lifetimes.advance(&self.index);
+    }
+
     fn evict_of_subject(&mut self, subject: SubjectId, removed: &mut Vec<Removed>) {
         let limit = self.limits.msgs_per_subject;
         if limit == u64::MAX {
@@ -140,7 +154,7 @@ impl Stream {
             if info.count <= limit {
                 return;
             }
-            removed.extend(self.index.remove(info.first));
+            self.take_out(info.first, removed);
         }
     }
 
@@ -149,7 +163,7 @@ impl Stream {
             return;
         }
         while self.limits.msgs < self.index.messages() || self.limits.bytes < self.index.bytes() {
-            removed.extend(self.index.remove(self.index.first_seq()));
+            self.take_out(self.index.first_seq(), removed);
         }
     }
 
@@ -160,7 +174,7 @@ impl Stream {
                 while let Some(info) = self.index.subject_info(record.subject)
                     && info.first < record.seq
                 {
-                    removed.extend(self.index.remove(info.first));
+                    self.take_out(info.first, removed);
                 }
             }
             None => (),

@@ -1,6 +1,9 @@
 use std::ops::RangeInclusive;
 
-use tradewind_subject::{Timestamp, int::u64_from};
+use tradewind_subject::{
+    Timestamp,
+    int::{u64_from, usize_from},
+};
 
 use super::{Refusal, Stream, filter::FilterSet};
 use crate::api::config::Storage;
@@ -35,10 +38,10 @@ pub struct PurgePlan {
 }
 
 /// Messages that are too old.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Expiry {
-    /// Where they are.
-    pub range: RangeInclusive<u64>,
+    /// Where they are, in order.
+    pub ranges: Vec<RangeInclusive<u64>>,
     /// How many there are.
     pub messages: u64,
 }
@@ -95,24 +98,67 @@ impl Stream {
         })
     }
 
-    /// The oldest messages that are too old at `now`, at most `max` of them.
+    /// Messages that are too old at `now`, by the stream's limit or their own, at most `max` of them.
+    ///
+    /// Costs a few steps for each of them.
     pub fn plan_expiry(&self, now: Timestamp, max: u64) -> Option<Expiry> {
-        let oldest_kept = Timestamp(now.minus(self.limits.age?).nanos().saturating_add(1));
-        let first = self.index.first_seq();
-        if oldest_kept <= self.index.first_ts()? {
-            return None;
+        let mut expiry = Expiry::default();
+        self.plan_aged(now, max, &mut expiry);
+        if self.config.allow_msg_ttl {
+            self.plan_ended(now, max, &mut expiry);
         }
-        let mut end = self.index.seq_at_time(oldest_kept);
-        if let Some(bound) = self.index.nth_live(max) {
-            end = end.min(bound);
-        }
-        let messages = self.index.messages() - self.index.count_matching(end, &FilterSet::all());
-        (0 < messages).then(|| Expiry { range: first..=end - 1, messages })
+        (0 < expiry.messages).then_some(expiry)
     }
 
-    /// When the first message gets too old.
+    /// When the next message gets too old.
     pub fn next_expiry(&self) -> Option<Timestamp> {
-        Some(self.index.first_ts()?.plus(self.limits.age?))
+        let ages = self.limits.age.and_then(|age| {
+            let first = self.index.get(self.lifetimes.first_ageing(&self.index)?)?;
+            Some(first.ts.plus(age))
+        });
+        let ends = self.lifetimes.next_end().filter(|_| self.config.allow_msg_ttl);
+        ages.into_iter().chain(ends).min()
+    }
+
+    /// The oldest messages that the stream's limit is over for.
+    fn plan_aged(&self, now: Timestamp, max: u64, expiry: &mut Expiry) {
+        let Some(age) = self.limits.age else { return };
+        let oldest_kept = Timestamp(now.minus(age).nanos().saturating_add(1));
+        let Some(mut start) = self.lifetimes.first_ageing(&self.index) else { return };
+        if self.index.get(start).is_none_or(|first| oldest_kept <= first.ts) {
+            return;
+        }
+        let end = self.index.seq_at_time(oldest_kept);
+        for stop in self.lifetimes.endless(start..end).chain([end]) {
+            let left = max - expiry.messages;
+            let mut count = self.index.count_in(start..stop);
+            let mut last = stop - 1;
+            if left < count {
+                count = left;
+                last = self.index.nth_live_from(start, left).map_or(last, |bound| bound - 1);
+            }
+            if 0 < count {
+                expiry.ranges.push(start..=last);
+                expiry.messages += count;
+            }
+            if expiry.messages == max {
+                return;
+            }
+            start = stop + 1;
+        }
+    }
+
+    /// The messages that are over by their own limit and not by the stream's.
+    fn plan_ended(&self, now: Timestamp, max: u64, expiry: &mut Expiry) {
+        let aged = expiry.ranges.last().map_or(0, |range| *range.end());
+        let left = usize_from(max - expiry.messages);
+        let ended = self.lifetimes.ended(now).filter(|&seq| aged < seq);
+        let mut seqs: Vec<u64> = ended.take(left).collect();
+        seqs.sort_unstable();
+        expiry.messages += u64_from(seqs.len());
+        for seq in seqs {
+            self.extend_ranges(&mut expiry.ranges, seq);
+        }
     }
 
     fn plan_purge_all(&self, request: &PurgeRequest<'_>) -> PurgePlan {
@@ -146,18 +192,23 @@ impl Stream {
         let mut count = 0;
         let mut next = self.index.next_matching(0, filter);
         while let Some(seq) = next.filter(|&seq| count < max && (before == 0 || seq < before)) {
-            let follows = ranges.last_mut().filter(|range| {
-                // Nothing that stays lies between.
-                self.index.next_live(range.end() + 1) == Some(seq)
-            });
-            match follows {
-                Some(range) => *range = *range.start()..=seq,
-                None => ranges.push(seq..=seq),
-            }
+            self.extend_ranges(&mut ranges, seq);
             count += 1;
             next = self.index.next_matching(seq + 1, filter);
         }
         debug_assert!(u64_from(ranges.len()) <= count, "a range has a message");
         (ranges, count)
+    }
+
+    /// Adds the live message `seq`, which lies behind all of them.
+    fn extend_ranges(&self, ranges: &mut Vec<RangeInclusive<u64>>, seq: u64) {
+        let follows = ranges.last_mut().filter(|range| {
+            // Nothing that stays lies between.
+            self.index.next_live(range.end() + 1) == Some(seq)
+        });
+        match follows {
+            Some(range) => *range = *range.start()..=seq,
+            None => ranges.push(seq..=seq),
+        }
     }
 }

@@ -4,7 +4,7 @@ mod ttl;
 
 use std::borrow::Cow;
 
-pub(super) use self::ttl::is_ttl;
+pub use self::ttl::Lifetime;
 
 /// The first line of every header block.
 const VERSION_LINE: &[u8] = b"NATS/1.0\r\n";
@@ -77,6 +77,11 @@ impl<'a> PublishHeaders<'a> {
             Some(value) if value.eq_ignore_ascii_case(b"sub") => Some(Rollup::Subject),
             _ => None,
         }
+    }
+
+    /// What the TTL header asks for; none if it is none of the values it may have.
+    pub fn lifetime(&self) -> Option<Lifetime> {
+        self.ttl.map_or(Some(Lifetime::Open), Lifetime::parse)
     }
 
     fn field(&mut self, name: &[u8]) -> Option<&mut Option<&'a [u8]>> {

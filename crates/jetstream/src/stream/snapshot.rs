@@ -82,6 +82,7 @@ impl Stream {
         self.apply_remove(&snapshot.deleted, removed);
         self.apply_remove(&[snapshot.last_seq + 1..=u64::MAX], removed);
         self.index.end_at(snapshot.first_seq, snapshot.last_seq, snapshot.last_ts);
+        self.lifetimes.rewind(&self.index);
         self.last_msg_id.clone_from(&snapshot.last_msg_id);
         self.recent_ids.clear();
         for (id, seq, ts) in &snapshot.recent_ids {

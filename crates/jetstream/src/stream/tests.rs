@@ -1,4 +1,5 @@
 mod admission;
+mod lifetimes;
 mod model;
 mod plans;
 mod recovery;

@@ -193,7 +193,7 @@ pub struct StreamConfig {
     pub allow_rollup_hdrs: bool,
     /// Limits and defaults for consumers.
     pub consumer_limits: ConsumerLimits,
-    /// `Nats-TTL` is honoured; not supported yet.
+    /// `Nats-TTL` is honoured. Can't be switched off.
     pub allow_msg_ttl: bool,
     /// How long markers of deleted subjects live; not supported yet.
     #[serde(skip_serializing_if = "is_default")]

@@ -292,7 +292,6 @@ fn check_supported(config: &StreamConfig) -> Result<(), ApiError> {
         (config.subject_transform.is_some(), "subject_transform"),
         (config.republish.is_some(), "republish"),
         (config.subject_delete_marker_ttl > 0, "subject_delete_marker_ttl"),
-        (config.allow_msg_ttl, "allow_msg_ttl"),
         (config.allow_msg_counter, "allow_msg_counter"),
         (config.allow_atomic, "allow_atomic"),
         (config.allow_msg_schedules, "allow_msg_schedules"),
@@ -339,6 +338,8 @@ pub fn check_stream_update(
         "stream configuration update can not cancel deny message deletes"
     } else if old.deny_purge && !config.deny_purge {
         "stream configuration update can not cancel deny purge"
+    } else if old.allow_msg_ttl && !config.allow_msg_ttl {
+        "message TTL status can not be disabled"
     } else {
         ""
     };

@@ -100,7 +100,6 @@ fn what_is_not_supported_yet_is_refused_by_name() {
         ("sources", r#""sources":[{"name":"T"}]"#),
         ("subject_transform", r#""subject_transform":{"src":"a","dest":"b"}"#),
         ("republish", r#""republish":{"src":"a","dest":"b"}"#),
-        ("allow_msg_ttl", r#""allow_msg_ttl":true"#),
         ("subject_delete_marker_ttl", r#""subject_delete_marker_ttl":1000000000"#),
         ("allow_msg_counter", r#""allow_msg_counter":true"#),
         ("allow_atomic", r#""allow_atomic":true"#),

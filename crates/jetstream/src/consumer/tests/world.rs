@@ -207,7 +207,7 @@ pub(super) fn subject(seq: u64) -> &'static str {
 
 pub(super) fn append(index: &mut Index, seq: u64, subject: &str, ts: i64) {
     let size = u32::try_from(u64_from(subject.len())).unwrap();
-    let position = Position::default();
+    let position = Position::unpack(0);
     index.append(seq, subject.as_bytes(), Stored { ts: Timestamp(ts), position, len: 1, size });
 }
 

@@ -1,3 +1,5 @@
+use std::ops::Range;
+
 use smallvec::SmallVec;
 use tradewind_subject::{Timestamp, int::u64_from, int::usize_from_u32};
 
@@ -198,6 +200,25 @@ impl Index {
             })?;
             Some(key * u64_from(SLOTS) + u64_from(found))
         })
+    }
+
+    /// The live message with `nth` others between `from` and it.
+    pub fn nth_live_from(&self, from: u64, nth: u64) -> Option<u64> {
+        let ahead = self.messages - self.live_from(from);
+        self.nth_live(ahead.saturating_add(nth))
+    }
+
+    /// Live messages of a range.
+    pub fn count_in(&self, range: Range<u64>) -> u64 {
+        let (first_key, first_offset) = place(range.start);
+        let (end_key, end_offset) = place(range.end);
+        let chunks = self.chunks_from(first_key).take_while(|&(&key, _)| key <= end_key);
+        let count = chunks.map(|(&key, chunk)| {
+            let from = if key == first_key { chunk.live_from(first_offset) } else { chunk.live() };
+            let behind = if key == end_key { chunk.live_from(end_offset) } else { 0 };
+            from.saturating_sub(behind)
+        });
+        u64_from(count.sum())
     }
 
     /// The first live message stored at `ts` or later, or the sequence after the last.

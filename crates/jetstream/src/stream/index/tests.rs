@@ -230,6 +230,12 @@ impl Pair {
         assert_eq!(index.seq_at_time(ts), expected.unwrap_or(model.last + 1));
         let prev = model.live.range(..=from).next_back().map(|(&seq, _)| seq);
         assert_eq!(index.prev_live(from), prev);
+        for len in [0, 1, 7, 3_000] {
+            let count = u64_from(model.live.range(from..from + len).count());
+            assert_eq!(index.count_in(from..from + len), count, "{len} from {from}");
+            let bound = model.live.range(from..).map(|(&seq, _)| seq).nth(usize_from(len));
+            assert_eq!(index.nth_live_from(from, len), bound, "{len} from {from}");
+        }
     }
 }
 

@@ -1,15 +1,38 @@
-/// Whether the value of a `Nats-TTL` header is one: whole seconds, a Go duration of at least a second,
-/// or `never`.
-pub(in crate::stream) fn is_ttl(value: &[u8]) -> bool {
-    if value.eq_ignore_ascii_case(b"never") {
-        return true;
+use std::num::NonZeroU64;
+
+/// How long a message wants to be kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lifetime {
+    /// As long as the stream keeps its messages.
+    Open,
+    /// So many seconds, or less if the stream says so.
+    Seconds(NonZeroU64),
+    /// Whatever the stream says about age.
+    Endless,
+}
+
+impl Lifetime {
+    /// Reads the value of a `Nats-TTL` header: whole seconds, a Go duration of at least a second (of
+    /// which whole seconds count), or `never`.
+    ///
+    /// As nats-server's `parseMessageTTL`, where `0` is no lifetime but `00` is none asked for. A
+    /// number that overflows its integer is none here.
+    pub(super) fn parse(value: &[u8]) -> Option<Lifetime> {
+        if value.eq_ignore_ascii_case(b"never") {
+            return Some(Lifetime::Endless);
+        }
+        if value == b"0" {
+            return None;
+        }
+        if value.iter().all(u8::is_ascii_digit) {
+            let seconds = u64::try_from(i64::try_from(number(value)).ok()?).ok()?;
+            return Some(NonZeroU64::new(seconds).map_or(Lifetime::Open, Lifetime::Seconds));
+        }
+        let value = value.strip_prefix(b"+").unwrap_or(value);
+        let nanos = i64::try_from(duration_nanos(value)?).ok()?;
+        let seconds = NonZeroU64::new(u64::try_from(nanos / 1_000_000_000).ok()?)?;
+        Some(Lifetime::Seconds(seconds))
     }
-    if value.iter().all(u8::is_ascii_digit) {
-        return value.iter().any(|&digit| digit != b'0');
-    }
-    let value = value.strip_prefix(b"+").unwrap_or(value);
-    duration_nanos(value)
-        .is_some_and(|nanos| 1_000_000_000 <= nanos && i64::try_from(nanos).is_ok())
 }
 
 /// A Go duration without sign: numbers, which may have a fraction, each with a unit.
@@ -73,31 +96,43 @@ mod tests {
 
     #[test]
     fn a_ttl_is_whole_seconds_or_a_go_duration_of_a_second_or_more() {
-        for good in [
-            "1",
-            "99999999999",
-            "1s",
-            "1.5s",
-            "1h30m",
-            "1s500ms",
-            "0.5h",
-            "1000ms",
-            "1.s",
-            ".5h",
-            "+5s",
-            "1000000h",
-            "1us5h",
-            "1m",
-            "never",
-            "Never",
-            "NEVER",
+        for (good, seconds) in [
+            ("1", 1),
+            ("007", 7),
+            ("99999999999", 99_999_999_999),
+            ("9223372036854775807", 9_223_372_036_854_775_807),
+            ("1s", 1),
+            ("1.5s", 1),
+            ("1999ms", 1),
+            ("1h30m", 5_400),
+            ("1s500ms", 1),
+            ("0.5h", 1_800),
+            ("1000ms", 1),
+            ("1.s", 1),
+            (".5h", 1_800),
+            ("+5s", 5),
+            ("1000000h", 3_600_000_000),
+            ("1us5h", 18_000),
+            ("1m", 60),
         ] {
-            assert!(is_ttl(good.as_bytes()), "{good}");
+            let lifetime = NonZeroU64::new(seconds).map(Lifetime::Seconds);
+            assert_eq!(Lifetime::parse(good.as_bytes()), lifetime, "{good}");
+        }
+        for never in ["never", "Never", "NEVER"] {
+            assert_eq!(Lifetime::parse(never.as_bytes()), Some(Lifetime::Endless), "{never}");
+        }
+        for open in ["00", "000"] {
+            assert_eq!(Lifetime::parse(open.as_bytes()), Some(Lifetime::Open), "{open}");
         }
         for bad in [
             "0",
+            "+0",
+            "-0",
+            "0s",
             "-1",
             "+5",
+            "+never",
+            "9223372036854775808",
             "500ms",
             "999ms",
             "5 ",
@@ -115,7 +150,7 @@ mod tests {
             ".s",
             "9999999999999999999999999999999999999999999999999h",
         ] {
-            assert!(!is_ttl(bad.as_bytes()), "{bad}");
+            assert_eq!(Lifetime::parse(bad.as_bytes()), None, "{bad}");
         }
     }
 }

@@ -143,10 +143,10 @@ fn old_messages_expire_in_bounded_steps() {
 
     assert_eq!(stream.next_expiry(), Some(at(10)));
     assert_eq!(stream.plan_expiry(Timestamp(at(10).nanos() - 1), 9), None);
-    assert_eq!(stream.plan_expiry(at(10), 9), Some(Expiry { range: 1..=2, messages: 1 }));
-    assert_eq!(stream.plan_expiry(at(13), 9), Some(Expiry { range: 1..=4, messages: 3 }));
-    assert_eq!(stream.plan_expiry(at(13), 2), Some(Expiry { range: 1..=3, messages: 2 }));
-    assert_eq!(stream.plan_expiry(at(99), 9), Some(Expiry { range: 1..=6, messages: 5 }));
+    assert_eq!(stream.plan_expiry(at(10), 9), Some(Expiry { ranges: vec![1..=2], messages: 1 }));
+    assert_eq!(stream.plan_expiry(at(13), 9), Some(Expiry { ranges: vec![1..=4], messages: 3 }));
+    assert_eq!(stream.plan_expiry(at(13), 2), Some(Expiry { ranges: vec![1..=3], messages: 2 }));
+    assert_eq!(stream.plan_expiry(at(99), 9), Some(Expiry { ranges: vec![1..=6], messages: 5 }));
     stream.update(config(), &mut Vec::new());
     assert_eq!((stream.next_expiry(), stream.plan_expiry(at(99), 9)), (None, None));
 }

@@ -1,0 +1,137 @@
+//! A shard that is driven by hand.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use tradewind_jetstream::api::validate::ServerLimits;
+use tradewind_jetstream::shard::{Event, Inbound, Outgoing, Shard, ShardOptions, SyncLevel};
+use tradewind_proto::Publish;
+use tradewind_store::{LogOptions, MemDisk, StreamId};
+use tradewind_subject::Timestamp;
+
+const T0: Timestamp = Timestamp(1_000_000_000_000);
+
+/// A shard, its disk and its time.
+pub(crate) struct Host {
+    disk: Arc<MemDisk>,
+    shard: Shard,
+    stream: Option<StreamId>,
+    now: Timestamp,
+}
+
+/// What is left of a stream.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct State {
+    pub(crate) messages: u64,
+    pub(crate) first_seq: u64,
+    pub(crate) last_seq: u64,
+    pub(crate) deleted: Vec<u64>,
+}
+
+fn open(disk: &Arc<MemDisk>, now: Timestamp) -> Shard {
+    let disk: Arc<MemDisk> = Arc::clone(disk);
+    let log = LogOptions {
+        segment_bytes: [2048, 4096, 4096, 8192],
+        tail_bytes: 2048,
+        reserve_bytes: 0,
+        ..LogOptions::new([7; 16])
+    };
+    let options = ShardOptions {
+        limits: ServerLimits::default(),
+        strict: true,
+        server_name: "test".to_owned(),
+        max_payload: 1 << 20,
+        sync: SyncLevel::Always,
+        seed: 1,
+    };
+    Shard::open(now, disk, log, options, Box::new(|_| false)).unwrap().0
+}
+
+impl Host {
+    /// A shard on an empty disk.
+    pub(crate) fn new() -> Host {
+        let disk = Arc::new(MemDisk::new());
+        let shard = open(&disk, T0);
+        Host { disk, shard, stream: None, now: T0 }
+    }
+
+    /// Seconds since the start.
+    pub(crate) fn at(&mut self, seconds: i64) -> &mut Host {
+        self.now = Timestamp(T0.nanos() + seconds * 1_000_000_000);
+        self.shard.on_time(self.now);
+        self.settle();
+        self
+    }
+
+    /// Ends the shard and opens its store again.
+    pub(crate) fn restart(&mut self) {
+        self.shard.close(self.now);
+        self.settle();
+        // Another takes its place, so that the lock is free.
+        self.shard = open(&Arc::new(MemDisk::new()), self.now);
+        self.shard = open(&self.disk, self.now);
+        self.settle();
+    }
+
+    /// The answer to a call of the API.
+    pub(crate) fn api(&mut self, call: &str, body: &str) -> Value {
+        let subject = format!("$JS.API.{call}");
+        let publish = Publish {
+            subject: subject.as_bytes(),
+            reply: b"reply",
+            headers: b"",
+            payload: body.as_bytes(),
+        };
+        self.shard.handle(self.now, Inbound::Control { publish, no_responders: false });
+        self.settle().pop().expect("the API answers")
+    }
+
+    /// The acknowledgement of a message for the stream.
+    pub(crate) fn publish(&mut self, subject: &str, headers: &[&str]) -> Value {
+        let mut block = Vec::new();
+        if !headers.is_empty() {
+            block = format!("NATS/1.0\r\n{}\r\n\r\n", headers.join("\r\n")).into_bytes();
+        }
+        let publish = Publish {
+            subject: subject.as_bytes(),
+            reply: b"reply",
+            headers: &block,
+            payload: b"some payload, so that a segment gets full",
+        };
+        let stream = self.stream.expect("there is a stream");
+        self.shard.handle(self.now, Inbound::Capture { stream, publish });
+        self.settle().pop().expect("a message is acknowledged")
+    }
+
+    /// What is left of the stream `name`.
+    pub(crate) fn state(&mut self, name: &str) -> State {
+        let info = self.api(&format!("STREAM.INFO.{name}"), r#"{"deleted_details":true}"#);
+        let state = &info["state"];
+        let number = |field: &str| state[field].as_u64().unwrap();
+        let deleted = state["deleted"].as_array().into_iter().flatten();
+        State {
+            messages: number("messages"),
+            first_seq: number("first_seq"),
+            last_seq: number("last_seq"),
+            deleted: deleted.filter_map(Value::as_u64).collect(),
+        }
+    }
+
+    /// Does all that is left to do; returns what was answered.
+    fn settle(&mut self) -> Vec<Value> {
+        while self.shard.turn(self.now) {}
+        while let Some(job) = self.shard.next_sync().or_else(|| self.shard.next_chore()) {
+            self.shard.done(self.now, job.run());
+        }
+        for event in self.shard.take_events() {
+            if let Event::Captures { stream, .. } = event {
+                self.stream = Some(stream);
+            }
+        }
+        let mut out = Outgoing::default();
+        self.shard.take_outgoing(&mut out);
+        let answers = out.iter().filter(|message| message.route == b"reply");
+        answers.map(|message| serde_json::from_slice(message.publish.payload).unwrap()).collect()
+    }
+}

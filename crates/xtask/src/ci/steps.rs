@@ -1,0 +1,155 @@
+use std::ffi::OsString;
+use std::process::Command;
+
+use anyhow::Result;
+
+use super::tally::Tally;
+use super::{Outcome, Step};
+use crate::checkout::Checkout;
+use crate::command::{shown, watch, works};
+use crate::{fuzz, install, say, tidy};
+
+/// Names the server that the suites drive; unset, they drive ours.
+const SUITE_SERVER: &str = "TRADEWIND_SUITE_SERVER";
+
+/// All steps in their order: what is quick and what others need comes first.
+pub(super) const STEPS: [Step; 13] = [
+    Step {
+        name: "install",
+        needs_build: false,
+        run: |it, tally| checked(install::for_tests(it), tally),
+    },
+    Step {
+        name: "fmt",
+        needs_build: false,
+        run: |it, tally| check(cargo(it, &["fmt", "--all", "--check"]), tally),
+    },
+    Step {
+        name: "tidy",
+        needs_build: false,
+        run: |it, tally| checked(tidy::run(it, false), tally),
+    },
+    Step { name: "clippy", needs_build: false, run: clippy },
+    Step { name: "deny", needs_build: false, run: deny },
+    Step { name: "build", needs_build: false, run: build },
+    Step {
+        name: "test",
+        needs_build: true,
+        run: |it, tally| test(cargo(it, &["test", "--workspace", "--no-fail-fast"]), tally),
+    },
+    Step { name: "suite-theirs", needs_build: true, run: suite_theirs },
+    Step { name: "python", needs_build: true, run: |it, tally| test(pytest(it), tally) },
+    Step { name: "python-theirs", needs_build: false, run: python_theirs },
+    Step {
+        name: "lab-kill",
+        needs_build: true,
+        run: |it, tally| check(lab(it, &["kill", "--cycles", "20"]), tally),
+    },
+    Step { name: "lab-syncs", needs_build: true, run: lab_syncs },
+    Step { name: "fuzz", needs_build: false, run: fuzz_smoke },
+];
+
+fn clippy(checkout: &Checkout, tally: &mut Tally) -> Result<Outcome> {
+    let args = ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
+    check(cargo(checkout, &args), tally)
+}
+
+/// Release for the rooms; what `cargo test` runs comes from the dev profile, assertions on.
+fn build(checkout: &Checkout, tally: &mut Tally) -> Result<Outcome> {
+    let release = ["build", "--release", "-p", "tradewind-cli", "-p", "tradewind-lab"];
+    match check(cargo(checkout, &release), tally)? {
+        Outcome::Passed => {
+            check(cargo(checkout, &["build", "--workspace", "--all-targets"]), tally)
+        }
+        other => Ok(other),
+    }
+}
+
+/// The suite that drives our server, driving nats-server.
+fn suite_theirs(checkout: &Checkout, tally: &mut Tally) -> Result<Outcome> {
+    let mut command = cargo(checkout, &["test", "-p", "tradewind-server", "--test", "it"]);
+    command.env(SUITE_SERVER, checkout.venv_program("nats-server"));
+    test(command, tally)
+}
+
+fn python_theirs(checkout: &Checkout, tally: &mut Tally) -> Result<Outcome> {
+    let mut command = pytest(checkout);
+    command.env(SUITE_SERVER, checkout.venv_program("nats-server"));
+    test(command, tally)
+}
+
+fn deny(checkout: &Checkout, tally: &mut Tally) -> Result<Outcome> {
+    if !works(Command::new("cargo").args(["deny", "--version"])) {
+        return Ok(Outcome::Skipped("cargo-deny is not installed"));
+    }
+    check(cargo(checkout, &["deny", "check", "bans", "licenses", "sources"]), tally)
+}
+
+fn lab_syncs(checkout: &Checkout, tally: &mut Tally) -> Result<Outcome> {
+    if !works(Command::new("strace").args(["-o", "/dev/null", "true"])) {
+        return Ok(Outcome::Skipped("strace is not installed or may not trace"));
+    }
+    check(lab(checkout, &["syncs"]), tally)
+}
+
+fn fuzz_smoke(checkout: &Checkout, tally: &mut Tally) -> Result<Outcome> {
+    if !install::has_nightly() || !install::has_cargo_fuzz() {
+        return Ok(Outcome::Skipped(
+            "no nightly toolchain or no cargo-fuzz: cargo xtask install --fuzz",
+        ));
+    }
+    checked(fuzz::run(checkout, &["--seconds", "20"]), tally)
+}
+
+fn cargo(checkout: &Checkout, args: &[&str]) -> Command {
+    let mut command = Command::new("cargo");
+    command.args(args);
+    prepared(command, checkout)
+}
+
+/// Quiet, and without a cache in the tree.
+fn pytest(checkout: &Checkout) -> Command {
+    let mut command = Command::new(checkout.venv_program("python"));
+    command.args(["-m", "pytest", "-q", "-p", "no:cacheprovider", "interop/python"]);
+    command.env("PYTHONDONTWRITEBYTECODE", "1");
+    prepared(command, checkout)
+}
+
+fn lab(checkout: &Checkout, args: &[&str]) -> Command {
+    let release = checkout.target.join("release");
+    let mut command = Command::new(release.join("lab"));
+    command.args(args);
+    command.arg("--ours").arg(release.join("tradewind"));
+    command.arg("--theirs").arg(checkout.venv_program("nats-server"));
+    prepared(command, checkout)
+}
+
+/// From the root, with the tests' own Python and nats-server first on the path.
+fn prepared(mut command: Command, checkout: &Checkout) -> Command {
+    let mut path: OsString = checkout.venv().join("bin").into_os_string();
+    if let Some(rest) = std::env::var_os("PATH") {
+        path.push(":");
+        path.push(rest);
+    }
+    command.current_dir(&checkout.root).env("PATH", path).env_remove(SUITE_SERVER);
+    command
+}
+
+/// A command that is one check.
+fn check(mut command: Command, tally: &mut Tally) -> Result<Outcome> {
+    say(&shown(&command));
+    checked(watch(&mut command, |_| ()), tally)
+}
+
+fn checked(result: Result<bool>, tally: &mut Tally) -> Result<Outcome> {
+    let passed = result?;
+    tally.count(passed);
+    Ok(if passed { Outcome::Passed } else { Outcome::Failed })
+}
+
+/// A command that runs tests, each of which counts.
+fn test(mut command: Command, tally: &mut Tally) -> Result<Outcome> {
+    say(&shown(&command));
+    let passed = watch(&mut command, |line| tally.read(line))?;
+    Ok(if passed { Outcome::Passed } else { Outcome::Failed })
+}
