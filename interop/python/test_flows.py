@@ -313,7 +313,7 @@ async def test_s0_73_four_consumers_of_one_durable(server, client):
         while len(seen) < 200:
             try:
                 messages = await sub.fetch(10, timeout=0.3)
-            except NatsTimeout:
+            except (NatsTimeout, asyncio.TimeoutError):
                 continue
             for message in messages:
                 await message.ack_sync(timeout=5)

@@ -109,6 +109,7 @@ impl Shard {
             }
         }
         self.reap();
+        self.context.commit_memory();
         !self.context.kicked.is_empty()
     }
 
@@ -116,8 +117,10 @@ impl Shard {
     pub fn on_interest(&mut self, now: Timestamp, subject: &[u8]) {
         self.context.now = now;
         let bound = self.context.has_interest(subject);
-        for slot in self.slots.values_mut() {
-            slot.on_interest(&mut self.context, subject, bound);
+        for (stream, consumer) in self.context.delivering_to(subject) {
+            if let Some(slot) = self.slots.get_mut(&stream) {
+                slot.on_interest(&mut self.context, consumer, bound);
+            }
         }
     }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::Notify;
-use tradewind_jetstream::shard::Inbound;
+use tradewind_jetstream::shard::{Inbound, JobDone};
 use tradewind_proto::Publish;
 use tradewind_store::StreamId;
 
@@ -87,6 +87,8 @@ pub(crate) enum Letter {
     Interest(Box<[u8]>),
     /// A question that the shard thread answers by calling this.
     Ask(Box<dyn FnOnce(&tradewind_jetstream::shard::Shard) + Send>),
+    /// A job that ran beside the shard thread is done.
+    Done(JobDone),
     /// End after all that came before.
     Stop,
 }

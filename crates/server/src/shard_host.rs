@@ -25,6 +25,8 @@ use crate::shared::random_bytes;
 const LAZY: Duration = Duration::from_millis(10);
 /// After this much silence the disk is told that all is durable.
 const QUIET: Duration = Duration::from_millis(100);
+/// A commit that found no room is tried again after this long.
+const RETRY: Duration = Duration::from_millis(100);
 /// The longest sleep.
 const SLEEP: Duration = Duration::from_secs(1);
 /// Work that comes at this pace is waited for without sleeping.
@@ -189,6 +191,8 @@ struct Host {
     captures: BTreeMap<StreamId, Vec<Arc<Subscription<Target>>>>,
     control: Vec<Arc<Subscription<Target>>>,
     outgoing: Outgoing,
+    /// Scratch space.
+    letters: Vec<Letter>,
     /// Since when something nobody waits for is not committed.
     lazy_since: Option<Instant>,
     last_work: Instant,
@@ -196,6 +200,9 @@ struct Host {
     sync_every: Option<Duration>,
     last_sync: Instant,
     stopping: bool,
+    /// A job runs on a thread of its own.
+    chore_running: bool,
+    last_retry: Instant,
 }
 
 impl Host {
@@ -214,12 +221,15 @@ impl Host {
             captures: BTreeMap::new(),
             control: Vec::new(),
             outgoing: Outgoing::default(),
+            letters: Vec::new(),
             lazy_since: None,
             last_work: Instant::now(),
             busy: false,
             sync_every,
             last_sync: Instant::now(),
             stopping: false,
+            chore_running: false,
+            last_retry: Instant::now(),
         }
     }
 
@@ -236,24 +246,24 @@ impl Host {
     }
 
     fn run(&mut self) {
-        let mut letters = Vec::new();
         let mut more = false;
         while !self.stopping {
             let patience = if more { Duration::ZERO } else { self.patience() };
+            let mut letters = std::mem::take(&mut self.letters);
             self.mailbox.take(&mut letters, patience, self.busy);
             if !letters.is_empty() {
                 self.busy = self.last_work.elapsed() < BUSY;
                 self.last_work = Instant::now();
             }
             let idle = letters.is_empty();
-            for letter in letters.drain(..) {
-                self.open(letter);
-            }
+            letters.drain(..).for_each(|letter| self.open(letter));
+            self.letters = letters;
             self.shard.on_time(clock::now());
             more = self.turn();
             self.commit_if_due();
+            self.chores();
             if idle && !more {
-                self.chores();
+                self.mark_idle();
             }
         }
         self.finish();
@@ -265,6 +275,10 @@ impl Host {
             Letter::Batch(batch) => batch.iter().for_each(|inbound| self.shard.handle(now, inbound)),
             Letter::Interest(subject) => self.shard.on_interest(now, &subject),
             Letter::Ask(question) => question(&self.shard),
+            Letter::Done(done) => {
+                self.chore_running = false;
+                self.shard.done(now, done);
+            }
             Letter::Stop => self.stopping = true,
         }
     }
@@ -274,6 +288,9 @@ impl Host {
         let mut patience = SLEEP;
         if let Some(deadline) = self.shard.next_deadline() {
             patience = patience.min(deadline.since(clock::now()));
+        }
+        if self.shard.is_stalled() {
+            patience = patience.min(RETRY);
         }
         if let Some(since) = self.lazy_since {
             patience = patience.min(LAZY.saturating_sub(since.elapsed()));
@@ -297,7 +314,15 @@ impl Host {
     }
 
     fn commit_if_due(&mut self) {
-        if self.shard.wants_commit() {
+        if self.shard.is_stalled() {
+            // No room: what waits is tried again until there is some.
+            if RETRY <= self.last_retry.elapsed() {
+                self.last_retry = Instant::now();
+                let job = self.shard.next_commit();
+                self.run_job(job);
+            }
+        } else if self.shard.wants_commit() {
+            self.gather();
             self.lazy_since = None;
             let job = self.shard.next_commit();
             self.run_job(job);
@@ -318,6 +343,21 @@ impl Host {
         }
     }
 
+    /// Takes along what came in meanwhile: one sync for all that waits when it begins.
+    fn gather(&mut self) {
+        /// Looks at most, so that a commit begins at last.
+        const LOOKS: usize = 4;
+        let mut letters = std::mem::take(&mut self.letters);
+        for _ in 0..LOOKS {
+            self.mailbox.take(&mut letters, Duration::ZERO, false);
+            if letters.is_empty() {
+                break;
+            }
+            letters.drain(..).for_each(|letter| self.open(letter));
+        }
+        self.letters = letters;
+    }
+
     fn run_job(&mut self, job: Option<Job>) {
         let Some(job) = job else { return };
         let done = job.run();
@@ -325,11 +365,20 @@ impl Host {
         self.turn();
     }
 
-    /// What can wait for a quiet moment.
+    /// Housekeeping on the disk, one job at a time, on a thread of its own.
     fn chores(&mut self) {
-        while let Some(job) = self.shard.next_chore() {
-            self.run_job(Some(job));
+        if self.chore_running || self.stopping {
+            return;
         }
+        let Some(job) = self.shard.next_chore() else { return };
+        let mailbox = Arc::clone(&self.mailbox);
+        let work = move || drop(mailbox.leave(Letter::Done(job.run())));
+        self.chore_running =
+            std::thread::Builder::new().name("chore".to_owned()).spawn(work).is_ok();
+    }
+
+    /// After some silence, marks on the disk that all is durable.
+    fn mark_idle(&mut self) {
         if QUIET <= self.last_work.elapsed() && self.shard.mark_idle() {
             let job = self.shard.next_sync();
             self.run_job(job);

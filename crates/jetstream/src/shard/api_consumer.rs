@@ -159,6 +159,7 @@ impl Slot {
             return;
         }
         let bound = context.has_interest(&deliver);
+        context.deliver_subjects.insert((deliver.clone(), self.id, id));
         context.events.push(Event::Watch(deliver));
         self.with_consumer(context, id, |consumer, now, actions| {
             consumer.on_interest(now, bound, actions);
@@ -180,6 +181,7 @@ impl Slot {
             self.filtered.remove_if(filter, |other| *other == id);
         }
         if let Some(deliver) = consumer.config().deliver_subject.clone().filter(|s| !s.is_empty()) {
+            context.deliver_subjects.remove(&(deliver.clone().into_bytes(), self.id, id));
             context.events.push(Event::Unwatch(deliver.into_bytes()));
         }
     }

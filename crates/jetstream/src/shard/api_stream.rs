@@ -236,7 +236,6 @@ impl Shard {
                 }
             }
         }
-        slot.tell_purged(context);
         Ok(response::stream_purge(plan.purged))
     }
 }
@@ -271,7 +270,7 @@ impl Slot {
         self.log(context, Wish::Eager, &record).map_err(ApiError::stream_purge_failed)?;
         let mut removed = std::mem::take(&mut context.removed);
         self.stream.apply_purge_to(seq, &mut removed);
-        self.after_removal(context, &mut removed);
+        self.after_purge(context, &mut removed);
         context.removed = removed;
         if !self.is_memory {
             context.undurable.insert(self.id);

@@ -99,13 +99,18 @@ impl Shard {
         Some(Job::Commit(job))
     }
 
-    /// Housekeeping for a quiet moment; none if there is nothing to do.
+    /// Whether a commit found no room and waits to be tried again.
+    pub fn is_stalled(&self) -> bool {
+        self.context.log.is_stalled()
+    }
+
+    /// Housekeeping, which may run beside everything else; none if there is nothing to do.
     pub fn next_chore(&mut self) -> Option<Job> {
         let log = &mut self.context.log;
-        if let Some(job) = log.take_pool_job() {
-            return Some(Job::Pool(job));
+        if let Some(job) = log.take_reclaim() {
+            return Some(Job::Reclaim(job));
         }
-        log.take_reclaim().map(Job::Reclaim)
+        log.take_pool_job().map(Job::Pool)
     }
 
     /// After 100 ms of silence, or at the end: marks on the disk that all is durable, if nothing

@@ -7,7 +7,7 @@ use tradewind_store::{ConsumerId, Ranges, Record, RemoveReason, SeqRange, Stored
 use tradewind_subject::{Timestamp, int::u64_from};
 
 use super::context::Context;
-use super::slot::{ConsumerSlot, Slot, Unreadable};
+use super::slot::{Slot, Unreadable};
 use crate::api::config::Retention;
 use crate::consumer::{Action, Closing, Consumer};
 
@@ -32,6 +32,9 @@ impl Slot {
 
     /// Does what a consumer asks for, and notes that it changed.
     fn settle(&mut self, context: &mut Context, id: ConsumerId, actions: &mut Vec<Action>) {
+        // Confirmations last: what they confirm, removals included, is one record.
+        let is_confirmation = |action: &Action| matches!(action, Action::AckReply { .. });
+        actions.sort_by_key(is_confirmation);
         for action in actions.drain(..) {
             self.perform(context, id, action);
         }
@@ -67,9 +70,11 @@ impl Slot {
         }
     }
 
-    /// Answers a confirmed ack as soon as it is durable.
+    /// Answers a confirmed ack as soon as it is durable; never, if the store takes no writes.
     fn confirm(&mut self, context: &mut Context, id: ConsumerId, to: &[u8]) {
-        self.log_delta(context, id, Wish::Eager);
+        if !self.log_delta(context, id, Wish::Eager) {
+            return;
+        }
         let logged = !self.is_memory && self.consumers.get(&id).is_some_and(|slot| slot.is_logged);
         let out = if logged || self.retention != Retention::Limits {
             context.after_commit()
@@ -190,22 +195,16 @@ impl Slot {
         }
     }
 
-    /// Interest in `subject` changed: push consumers that deliver there begin or pause.
-    pub(super) fn on_interest(&mut self, context: &mut Context, subject: &[u8], bound: bool) {
-        let delivers_there = |slot: &ConsumerSlot| {
-            slot.consumer.config().deliver_subject.as_deref().map(str::as_bytes) == Some(subject)
-        };
-        let ids: Vec<_> = (self.consumers.iter())
-            .filter(|(_, slot)| delivers_there(slot) && slot.bound != bound)
-            .map(|(id, _)| *id)
-            .collect();
-        for id in ids {
-            self.with_consumer(context, id, |consumer, now, actions| {
-                consumer.on_interest(now, bound, actions);
-            });
-            if let Some(slot) = self.consumers.get_mut(&id) {
-                slot.bound = bound;
-            }
+    /// Somebody began or ceased to listen to a push consumer's deliver subject.
+    pub(super) fn on_interest(&mut self, context: &mut Context, id: ConsumerId, bound: bool) {
+        if self.consumers.get(&id).is_none_or(|slot| slot.bound == bound) {
+            return;
+        }
+        self.with_consumer(context, id, |consumer, now, actions| {
+            consumer.on_interest(now, bound, actions);
+        });
+        if let Some(slot) = self.consumers.get_mut(&id) {
+            slot.bound = bound;
         }
     }
 
@@ -237,8 +236,9 @@ impl Slot {
         }
     }
 
-    fn log_delta(&mut self, context: &mut Context, id: ConsumerId, wish: Wish) {
-        let Some(slot) = self.consumers.get_mut(&id) else { return };
+    /// Whether the log took it, or there was nothing to take.
+    fn log_delta(&mut self, context: &mut Context, id: ConsumerId, wish: Wish) -> bool {
+        let Some(slot) = self.consumers.get_mut(&id) else { return true };
         let mut removes = std::mem::take(&mut slot.removes);
         let mut delta = std::mem::take(&mut context.delta);
         delta.clear();
@@ -259,12 +259,13 @@ impl Slot {
             let record = Record::Remove { stream: self.id, why, ranges: removes };
             self.log(context, wish, &record).is_ok()
         } else {
-            false
+            true
         };
         context.delta = delta;
         if logged && !ranges.is_empty() {
             self.apply_removal(context, &ranges);
         }
+        logged
     }
 
     /// Takes messages out and tells everybody.
@@ -288,7 +289,13 @@ impl Slot {
         let record = Record::Remove { stream: self.id, why, ranges: Ranges::new(&pairs) };
         let wish = if eager { Wish::Eager } else { Wish::Lazy };
         let logged = self.log(context, wish, &record).is_ok();
-        if logged {
+        if logged && why == RemoveReason::Purged {
+            // A purge is told to consumers as a whole.
+            let mut removed = std::mem::take(&mut context.removed);
+            self.stream.apply_remove(ranges, &mut removed);
+            self.after_purge(context, &mut removed);
+            context.removed = removed;
+        } else if logged {
             self.apply_removal(context, ranges);
         }
         logged

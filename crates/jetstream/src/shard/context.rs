@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use tradewind_store::{ConsumerId, Log, Lsn, StreamId};
+use tradewind_store::{ConsumerId, Durability, Log, Lsn, StreamId};
 use tradewind_subject::Timestamp;
 
 use super::outgoing::Outgoing;
@@ -83,6 +83,8 @@ pub(super) struct Context {
     /// Streams with messages that are not durable yet.
     pub(super) undurable: BTreeSet<StreamId>,
     pub(super) inactive: Vec<(StreamId, ConsumerId)>,
+    /// Push consumers by deliver subject.
+    pub(super) deliver_subjects: BTreeSet<(Vec<u8>, StreamId, ConsumerId)>,
     pub(super) interest: InterestOracle,
     pub(super) api_total: u64,
     pub(super) api_errors: u64,
@@ -120,6 +122,7 @@ impl Context {
             touched: BTreeSet::new(),
             undurable: BTreeSet::new(),
             inactive: Vec::new(),
+            deliver_subjects: BTreeSet::new(),
             interest,
             api_total: 0,
             api_errors: 0,
@@ -146,13 +149,31 @@ impl Context {
             SyncLevel::Always => self.log.synced(),
             SyncLevel::Interval => self.log.durable(),
         };
-        if self.log.appended() <= safe {
+        // Of a store that takes no writes nothing more becomes durable, and its refusals can't wait.
+        if self.log.appended() <= safe || self.log.poisoned().is_some() {
             &mut self.out
         } else if self.is_committing && self.log.appended() <= self.in_flight_to {
             &mut self.in_flight
         } else {
             &mut self.held
         }
+    }
+
+    /// Memory has its commits at once.
+    pub(super) fn commit_memory(&mut self) {
+        if 0 < self.memory.pending_bytes()
+            && let Some(job) = self.memory.take_commit(Durability::Os)
+        {
+            // Memory does not fail.
+            let _ = self.memory.committed(job.run());
+        }
+    }
+
+    /// Push consumers that deliver to `subject`.
+    pub(super) fn delivering_to(&self, subject: &[u8]) -> Vec<(StreamId, ConsumerId)> {
+        let from = (subject.to_vec(), StreamId(0), ConsumerId(0));
+        let there = self.deliver_subjects.range(from..);
+        there.take_while(|entry| entry.0 == subject).map(|entry| (entry.1, entry.2)).collect()
     }
 
     /// An identity of a stream or a consumer that was never used.

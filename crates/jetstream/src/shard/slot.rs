@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use tradewind_store::{ConsumerId, Lsn, Position, Read, Record, StoredMessage, StreamId, decode_message};
 use tradewind_subject::{SubjectMap, Timestamp};
@@ -128,6 +129,14 @@ impl Slot {
             .map_err(|error| Unreadable::Damaged(error.to_string()))
     }
 
+    /// Messages were purged: gives back their space, and consumers move on.
+    pub(super) fn after_purge(&mut self, context: &mut Context, removed: &mut Vec<Removed>) {
+        for gone in removed.drain(..) {
+            release(context, self.is_memory, gone.entry.position, gone.entry.len);
+        }
+        self.tell_purged(context);
+    }
+
     /// Messages left: gives back their space and tells the consumers.
     pub(super) fn after_removal(&mut self, context: &mut Context, removed: &mut Vec<Removed>) {
         for gone in removed.iter() {
@@ -160,7 +169,13 @@ impl Slot {
 
     /// Enters when the next message gets too old.
     pub(super) fn enter_expiry(&mut self, context: &mut Context) {
-        let at = self.stream.next_expiry();
+        /// Ids of a moment are forgotten together.
+        const IDS_TOGETHER: Duration = Duration::from_secs(1);
+        let ids = self.stream.next_id_expiry().map(|at| at.plus(IDS_TOGETHER));
+        let at = match (self.stream.next_expiry(), ids) {
+            (Some(messages), Some(ids)) => Some(messages.min(ids)),
+            (messages, ids) => messages.or(ids),
+        };
         context.deadlines.enter((self.id, None), &mut self.entered, at);
     }
 

@@ -224,27 +224,3 @@ async fn the_official_client_hears_of_its_violation_and_lives_on() {
     client.publish("orders.new", "x".into()).await.unwrap();
     assert_eq!(next(&mut orders).await.payload, "x");
 }
-
-#[tokio::test]
-async fn accounts_do_not_hear_each_other() {
-    let server = Server::with_config(
-        "accounts {\n\
-         A { jetstream: enabled, users: [ { user: a, password: p } ] }\n\
-         B { jetstream: enabled, users: [ { user: b, password: p } ] } }",
-    );
-    let a = connect(&server, user("a", "p")).await.unwrap();
-    let b = connect(&server, user("b", "p")).await.unwrap();
-    let mut heard = b.subscribe(">").await.unwrap();
-    round_trip(&b).await;
-    next(&mut heard).await;
-    a.publish("said", "x".into()).await.unwrap();
-    round_trip(&a).await;
-    let (js_a, js_b) = (async_nats::jetstream::new(a), async_nats::jetstream::new(b.clone()));
-    crate::help::stream(&js_a, "S", &["s"]).await;
-    assert!(js_b.get_stream("S").await.is_err());
-    crate::help::stream(&js_b, "S", &["s"]).await;
-    crate::help::publish(&js_a, "s", "for a").await;
-    assert_eq!(js_b.query_account().await.unwrap().streams, 1);
-    let of_b = js_b.get_stream("S").await.unwrap();
-    assert_eq!(crate::help::state(&of_b).await.messages, 0);
-}
