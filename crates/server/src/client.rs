@@ -55,6 +55,7 @@ pub(crate) struct Client {
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Identity {
     pub(crate) connected: bool,
+    pub(crate) protocol: u8,
     pub(crate) name: String,
     pub(crate) lang: String,
     pub(crate) version: String,
@@ -98,6 +99,7 @@ impl Client {
         self.with_headers.store(connect.headers, Ordering::Relaxed);
         *self.identity.lock() = Identity {
             connected: true,
+            protocol: u8::from(1 <= connect.protocol),
             name: connect.name.clone(),
             lang: connect.lang.clone(),
             version: connect.version.clone(),

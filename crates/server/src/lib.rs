@@ -4,19 +4,24 @@
 //! or aborts its host and says nothing on its own: log lines go where [`LogOptions`] says.
 
 mod account;
+mod announce;
 mod client;
 mod clients;
 mod clock;
 mod dispatch;
 mod keeper;
+mod lame_duck;
 mod listener;
 mod log;
 mod mailbox;
+mod monitor;
 mod options;
 mod server;
 mod shard_host;
 mod shared;
 
+pub use announce::system_words;
+pub use log::Log;
 pub use options::{JetStreamOptions, LogOptions, LogTarget, NATS_VERSION, Options, SyncPolicy};
 pub use server::{Server, StartError};
 pub use shard_host::JetStreamError;

@@ -9,7 +9,7 @@ use tradewind_router::auth::AuthConfig;
 pub const NATS_VERSION: &str = "2.15.1";
 
 /// Options of a server. The defaults are nats-server's.
-#[derive(Clone)]
+#[derive(Clone, PartialEq)]
 pub struct Options {
     /// Address to listen on.
     pub host: String,
@@ -57,7 +57,9 @@ pub struct Options {
     pub jetstream: Option<JetStreamOptions>,
     /// Where log lines go.
     pub log: LogOptions,
-    /// Digest of the configuration file, for monitoring.
+    /// Name of the configuration file, for the log; empty if there is none.
+    pub config_file: String,
+    /// Digest of the configuration file, for log and monitoring.
     pub config_digest: String,
     /// The token of an embedded server, for [`crate::Server::token`] to hand out.
     pub embedded_token: Option<String>,
@@ -76,7 +78,7 @@ impl std::fmt::Debug for Options {
 }
 
 /// Options of JetStream.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JetStreamOptions {
     /// Directory of the store; `jetstream` below it belongs to the server.
     pub store_dir: PathBuf,
@@ -102,7 +104,7 @@ pub enum SyncPolicy {
 }
 
 /// Where log lines go and which.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LogOptions {
     /// Where to.
     pub target: LogTarget,
@@ -116,6 +118,8 @@ pub struct LogOptions {
     pub utc: bool,
     /// Lines are JSON objects.
     pub json: bool,
+    /// Bytes at which a file is set aside and a new one begun; 0 is never.
+    pub size_limit: u64,
 }
 
 /// Where log lines go.
@@ -156,6 +160,7 @@ impl Default for Options {
             lame_duck_grace_period: Duration::from_secs(10),
             jetstream: None,
             log: LogOptions::default(),
+            config_file: String::new(),
             config_digest: String::new(),
             embedded_token: None,
         }
@@ -190,6 +195,17 @@ impl JetStreamOptions {
             sync: SyncPolicy::Always,
             strict: true,
             default_max_consumers: 1000,
+        }
+    }
+}
+
+/// The file's name; what is no file has a word for it.
+impl std::fmt::Display for LogTarget {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            LogTarget::None => f.write_str("none"),
+            LogTarget::Stderr => f.write_str("standard error"),
+            LogTarget::File(path) => write!(f, "{}", path.display()),
         }
     }
 }

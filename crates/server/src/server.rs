@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tradewind_proto::Info;
 use tradewind_router::CloseReason;
 use tradewind_router::auth::{AuthConfigError, Authenticator};
 
@@ -12,10 +13,10 @@ use crate::account::Account;
 use crate::clients::Clients;
 use crate::log::Log;
 use crate::mailbox::Letter;
-use crate::options::{JetStreamOptions, Options, SyncPolicy};
+use crate::options::Options;
 use crate::shard_host::{self, JetStreamError, ShardHost};
 use crate::shared::{GLOBAL_ACCOUNT, Shared, new_info, random_seed};
-use crate::{clock, keeper, listener};
+use crate::{announce, clock, keeper, listener, monitor};
 
 /// How long a stop waits for connections to take their last bytes.
 const STOP_PATIENCE: Duration = Duration::from_secs(5);
@@ -24,6 +25,7 @@ const STOP_PATIENCE: Duration = Duration::from_secs(5);
 pub struct Server {
     shared: Arc<Shared>,
     address: SocketAddr,
+    monitoring: Option<SocketAddr>,
     shard: Option<ShardHost>,
 }
 
@@ -38,7 +40,11 @@ impl std::fmt::Debug for Server {
 #[non_exhaustive]
 pub enum StartError {
     /// The client listener can't be opened.
-    #[error("Error listening on port: {host}:{port}, {source:?}")]
+    #[error(
+        "Error listening on port: {}:{port}, \"{}\"",
+        announce::display_host(host),
+        announce::listen_error(host, *port, source)
+    )]
     Listen {
         /// Host of the listener.
         host: String,
@@ -47,8 +53,21 @@ pub enum StartError {
         /// What the system says.
         source: io::Error,
     },
+    /// The monitoring port can't be opened.
+    #[error(
+        "Can't start monitoring: can't listen to the monitor port: {}",
+        announce::listen_error(host, *port, source)
+    )]
+    Monitor {
+        /// Host of the listener.
+        host: String,
+        /// Port of the listener.
+        port: u16,
+        /// What the system says.
+        source: io::Error,
+    },
     /// The log file can't be opened.
-    #[error("error opening log file {path:?}: {source}")]
+    #[error("error opening file: open {path}: {}", announce::system_words(source))]
     Log {
         /// Name of the file.
         path: String,
@@ -78,10 +97,26 @@ impl Server {
     ///
     /// [`StartError`]; nothing is left running.
     pub async fn start(options: Options) -> Result<Server, StartError> {
-        let log = Log::open(options.log.clone()).map_err(|source| StartError::Log {
-            path: format!("{:?}", options.log.target),
-            source,
-        })?;
+        let log = Log::open(options.log.clone())
+            .map_err(|source| StartError::Log { path: options.log.target.to_string(), source })?;
+        Server::start_with_log(options, Arc::new(log)).await
+    }
+
+    /// As [`Server::start`], with lines going to `log` whatever the options say of it. An error is
+    /// logged as well.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`]; nothing is left running.
+    pub async fn start_with_log(options: Options, log: Arc<Log>) -> Result<Server, StartError> {
+        let started = Server::begin(options, Arc::clone(&log)).await;
+        if let Err(error) = &started {
+            log.fatal(&error.to_string());
+        }
+        started
+    }
+
+    async fn begin(options: Options, log: Arc<Log>) -> Result<Server, StartError> {
         if options.max_pending < options.max_payload {
             return Err(StartError::PayloadOverPending {
                 max_payload: options.max_payload,
@@ -89,69 +124,36 @@ impl Server {
             });
         }
         let auth = Authenticator::new(options.auth.clone())?;
-        let mut info = new_info(&options);
-        announce(&log, &info, &options);
+        let info = new_info(&options);
+        announce::server(&log, &info, &options);
         if auth.plaintext_passwords() {
             log.warn("Plaintext passwords detected, use nkeys or bcrypt");
         }
         let account = Arc::new(Account::new(GLOBAL_ACCOUNT));
-        let seed = random_seed();
-        let shard = match &options.jetstream {
-            Some(jetstream) => {
-                let begun = clock::now();
-                let (shard, recovered) = shard_host::start(
-                    jetstream,
-                    info.server_name.clone(),
-                    options.max_payload,
-                    Arc::clone(&account),
-                    seed,
-                )
-                .await?;
-                announce_jetstream(&log, jetstream, &recovered);
-                let took = clock::now().since(begun);
-                log.info(&format!("Took {took:?} to start JetStream"));
-                Some(shard)
-            }
-            None => None,
-        };
-        let listener = listener::bind(&options.host, options.port);
-        let (listener, address) = listener
-            .and_then(|listener| listener.local_addr().map(|address| (listener, address)))
-            .map_err(|source| StartError::Listen {
-                host: options.host.clone(),
-                port: options.port,
-                source,
-            })?;
-        info.port = address.port();
-        if let Some((host, port)) = &options.client_advertise {
-            info.host.clone_from(host);
-            info.port = *port;
-        }
-        let shared = Arc::new(Shared {
+        let host = start_jetstream(&options, &info, &account, &log).await?;
+        let shared = Shared {
             clients: Clients::new(options.max_closed_clients),
             info,
             start: clock::now(),
             auth,
             account,
-            jetstream: shard.as_ref().map(|shard| Arc::clone(&shard.mailbox)),
-            log,
+            jetstream: host.as_ref().map(|host| Arc::clone(&host.mailbox)),
+            log: Arc::clone(&log),
             stop: CancellationToken::new(),
             stop_accepting: CancellationToken::new(),
             tasks: TaskTracker::new(),
-            seed,
+            seed: random_seed(),
             options,
-        });
-        let host = display_host(&shared.options.host);
-        shared.log.info(&format!("Listening for client connections on {host}:{}", address.port()));
-        shared.tasks.spawn(listener::run(Arc::clone(&shared), listener));
-        shared.tasks.spawn(keeper::run(Arc::clone(&shared)));
-        shared.log.info("Server is ready");
-        Ok(Server { shared, address, shard })
-    }
-
-    /// The token that clients of an embedded server have to present.
-    pub fn token(&self) -> Option<&str> {
-        self.shared.options.embedded_token.as_deref()
+        };
+        match listen(shared).await {
+            Ok((shared, address, monitoring)) => {
+                Ok(Server { shared, address, monitoring, shard: host })
+            }
+            Err(error) => {
+                stop_jetstream(host, &log).await;
+                Err(error)
+            }
+        }
     }
 
     /// The address clients connect to.
@@ -159,18 +161,21 @@ impl Server {
         self.address
     }
 
+    /// The address of the monitoring port, if there is one.
+    pub fn monitoring_address(&self) -> Option<SocketAddr> {
+        self.monitoring
+    }
+
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
     /// Stops accepting, closes all connections and ends.
     pub async fn shutdown(self) {
         let shared = &self.shared;
         shared.log.info("Initiating Shutdown...");
         shared.stop_accepting.cancel();
-        if let Some(shard) = self.shard {
-            shared.log.info("Initiating JetStream Shutdown...");
-            shard.mailbox.leave(Letter::Stop);
-            // It ends once all that was acknowledged is on disk.
-            let _ = shard.ended.await;
-            shared.log.info("JetStream Shutdown");
-        }
+        stop_jetstream(self.shard, &shared.log).await;
         for client in shared.clients.open() {
             client.close(CloseReason::ServerShutdown);
         }
@@ -183,43 +188,61 @@ impl Server {
     }
 }
 
-/// A host as it stands before a colon and a port.
-fn display_host(host: &str) -> String {
-    if host.contains(':') && !host.starts_with('[') { format!("[{host}]") } else { host.to_owned() }
-}
-
-fn announce(log: &Log, info: &tradewind_proto::Info, _options: &Options) {
-    log.info("Starting nats-server");
-    log.info(&format!("  Version:  {}", info.version));
-    log.info(&format!("  Git:      [tradewind {}]", env!("CARGO_PKG_VERSION")));
-    log.info(&format!("  Name:     {}", info.server_name));
-    log.info(&format!("  ID:       {}", info.server_id));
-}
-
-fn announce_jetstream(
+async fn start_jetstream(
+    options: &Options,
+    info: &Info,
+    account: &Arc<Account>,
     log: &Log,
-    options: &JetStreamOptions,
-    recovered: &tradewind_jetstream::shard::Recovered,
-) {
+) -> Result<Option<ShardHost>, StartError> {
+    let Some(jetstream) = &options.jetstream else { return Ok(None) };
+    let begun = clock::now();
     log.info("Starting JetStream");
-    let directory = shard_host::directory(&options.store_dir);
-    log.info(&format!("  Store Directory: \"{}\"", directory.display()));
-    match options.sync {
-        SyncPolicy::Always => log.info("  Durability:      on disk before every acknowledgement"),
-        SyncPolicy::Interval(every) => log.warn(&format!(
-            "  Durability:      synced every {every:?}: a power loss may lose what was acknowledged in that time"
-        )),
+    let (shard, recovered) = shard_host::start(
+        jetstream,
+        info.server_name.clone(),
+        options.max_payload,
+        Arc::clone(account),
+        random_seed(),
+    )
+    .await?;
+    announce::jetstream(log, jetstream, &recovered);
+    announce::jetstream_took(log, clock::now().since(begun));
+    Ok(Some(shard))
+}
+
+/// Returns once all that was acknowledged is on disk.
+async fn stop_jetstream(shard: Option<ShardHost>, log: &Log) {
+    let Some(shard) = shard else { return };
+    log.info("Initiating JetStream Shutdown...");
+    shard.mailbox.leave(Letter::Stop);
+    // It is an error if the thread is gone already.
+    let _ = shard.ended.await;
+    log.info("JetStream Shutdown");
+}
+
+type Listening = (Arc<Shared>, SocketAddr, Option<SocketAddr>);
+
+/// Opens the ports; the server is ready when this returns.
+async fn listen(mut shared: Shared) -> Result<Listening, StartError> {
+    let (host, port) = (shared.options.host.clone(), shared.options.port);
+    let listener = listener::bind(&host, port);
+    let (listener, address) = listener
+        .and_then(|listener| listener.local_addr().map(|address| (listener, address)))
+        .map_err(|source| StartError::Listen { host: host.clone(), port, source })?;
+    shared.info.port = address.port();
+    if let Some((host, port)) = &shared.options.client_advertise {
+        shared.info.host.clone_from(host);
+        shared.info.port = *port;
     }
-    if let Some(cut) = &recovered.log.cut {
-        log.warn(&format!(
-            "  Cut off an unfinished write at the end of {} (byte {}); nothing acknowledged was lost",
-            cut.file, cut.offset
-        ));
-    }
-    if 0 < recovered.streams {
-        log.info(&format!(
-            "  Restored {} messages of {} streams",
-            recovered.messages, recovered.streams
-        ));
-    }
+    let shared = Arc::new(shared);
+    let monitoring = monitor::start(Arc::clone(&shared)).await.map_err(|source| {
+        let (host, port) = shared.options.http.clone().unwrap_or_default();
+        StartError::Monitor { host, port, source }
+    })?;
+    let host = announce::display_host(&host);
+    shared.log.info(&format!("Listening for client connections on {host}:{}", address.port()));
+    shared.tasks.spawn(listener::run(Arc::clone(&shared), listener));
+    shared.tasks.spawn(keeper::run(Arc::clone(&shared)));
+    shared.log.info("Server is ready");
+    Ok((shared, address, monitoring))
 }

@@ -322,10 +322,8 @@ impl Host {
                 self.run_job(job);
             }
         } else if self.shard.wants_commit() {
-            self.gather();
             self.lazy_since = None;
-            let job = self.shard.next_commit();
-            self.run_job(job);
+            self.commit();
         } else if self.shard.has_uncommitted() {
             let since = *self.lazy_since.get_or_insert_with(Instant::now);
             if LAZY <= since.elapsed() {
@@ -343,18 +341,25 @@ impl Host {
         }
     }
 
-    /// Takes along what came in meanwhile: one sync for all that waits when it begins.
-    fn gather(&mut self) {
-        /// Looks at most, so that a commit begins at last.
-        const LOOKS: usize = 4;
-        let mut letters = std::mem::take(&mut self.letters);
-        for _ in 0..LOOKS {
-            self.mailbox.take(&mut letters, Duration::ZERO, false);
-            if letters.is_empty() {
-                break;
-            }
-            letters.drain(..).for_each(|letter| self.open(letter));
+    /// Writes and syncs. What comes in while it writes is written too: one sync for all that waits
+    /// when the sync begins.
+    fn commit(&mut self) {
+        /// Writes before a sync at most, so that it begins at last.
+        const WRITES: usize = 4;
+        for _ in 0..WRITES {
+            self.gather();
+            let Some(job) = self.shard.next_write() else { break };
+            self.shard.done(clock::now(), job.run());
         }
+        let job = self.shard.next_commit();
+        self.run_job(job);
+    }
+
+    /// Takes in what waits in the mailbox.
+    fn gather(&mut self) {
+        let mut letters = std::mem::take(&mut self.letters);
+        self.mailbox.take(&mut letters, Duration::ZERO, false);
+        letters.drain(..).for_each(|letter| self.open(letter));
         self.letters = letters;
     }
 

@@ -32,7 +32,7 @@ pub(crate) struct Shared {
     /// JetStream, if it is on.
     pub(crate) jetstream: Option<Arc<Mailbox>>,
     pub(crate) clients: Clients,
-    pub(crate) log: Log,
+    pub(crate) log: Arc<Log>,
     /// Tells everything to end.
     pub(crate) stop: CancellationToken,
     /// Tells the listener to end.

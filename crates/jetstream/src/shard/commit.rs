@@ -1,7 +1,7 @@
 //! From memory to the disk: commits, what they set free, and the housekeeping of the log.
 
 use tradewind_store::{
-    CommitDone, CommitJob, Durability, Lsn, PoolDone, PoolJob, Poisoned, ReclaimDone, ReclaimJob,
+    CommitDone, CommitJob, Durability, PoolDone, PoolJob, Poisoned, ReclaimDone, ReclaimJob,
     Record, Wish,
 };
 use tradewind_subject::Timestamp;
@@ -77,6 +77,15 @@ impl Shard {
         Some(Job::Commit(job))
     }
 
+    /// Writes what was appended without syncing it: the first half of a commit, during which more
+    /// may come that the same sync covers.
+    pub fn next_write(&mut self) -> Option<Job> {
+        if self.context.options.sync == SyncLevel::Interval {
+            return None;
+        }
+        self.context.log.take_commit(Durability::Os).map(Job::Commit)
+    }
+
     /// As [`Shard::next_commit`], synced whatever the options say.
     pub fn next_sync(&mut self) -> Option<Job> {
         self.commit_as(Durability::Sync)
@@ -126,7 +135,7 @@ impl Shard {
         let outcome = match done {
             JobDone::Commit(done) => {
                 let outcome = self.context.log.committed(done);
-                outcome.map(|durable| self.committed(durable))
+                outcome.map(|_| self.committed())
             }
             JobDone::Pool(done) => self.context.log.pooled(done),
             JobDone::Reclaim(done) => self.context.log.reclaimed(done),
@@ -136,9 +145,9 @@ impl Shard {
         }
     }
 
-    fn committed(&mut self, durable: Lsn) {
+    fn committed(&mut self) {
         let context = &mut self.context;
-        if durable < context.in_flight_to {
+        if context.safe() < context.in_flight_to {
             return;
         }
         context.is_committing = false;

@@ -142,13 +142,18 @@ impl Context {
         if is_memory { &mut self.memory } else { &mut self.log }
     }
 
+    /// Up to here records are as durable as the options ask.
+    pub(super) fn safe(&self) -> Lsn {
+        match self.options.sync {
+            SyncLevel::Always => self.log.synced(),
+            SyncLevel::Interval => self.log.durable(),
+        }
+    }
+
     /// Where an answer goes that speaks of what has been appended so far: out if all that is as
     /// durable as the options ask, else with the commit that covers it.
     pub(super) fn after_commit(&mut self) -> &mut Outgoing {
-        let safe = match self.options.sync {
-            SyncLevel::Always => self.log.synced(),
-            SyncLevel::Interval => self.log.durable(),
-        };
+        let safe = self.safe();
         // Of a store that takes no writes nothing more becomes durable, and its refusals can't wait.
         if self.log.appended() <= safe || self.log.poisoned().is_some() {
             &mut self.out

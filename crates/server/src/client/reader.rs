@@ -323,6 +323,11 @@ impl Connection {
     }
 
     fn ping(&mut self) {
+        if self.client.rtt.load(Ordering::Relaxed) == 0 {
+            // Until we measure it: how long the client took to greet.
+            let took = clock::now().nanos() - self.client.start.nanos();
+            self.client.rtt.store(took, Ordering::Relaxed);
+        }
         self.say(|out| out.extend_from_slice(encode::PONG));
         if self.session.is_connected() && !self.told_account {
             self.told_account = true;
