@@ -205,11 +205,18 @@ fn stripe(token: &[u8]) -> usize {
 pub struct Interest<T> {
     map: SubjectMap<Arc<Subscription<T>>>,
     generations: Arc<Generations>,
+    n_inserted: u64,
+    n_removed: u64,
 }
 
 impl<T> Default for Interest<T> {
     fn default() -> Interest<T> {
-        Interest { map: SubjectMap::new(), generations: Arc::new(Generations::default()) }
+        Interest {
+            map: SubjectMap::new(),
+            generations: Arc::new(Generations::default()),
+            n_inserted: 0,
+            n_removed: 0,
+        }
     }
 }
 
@@ -224,6 +231,11 @@ impl<T> Interest<T> {
         self.map.len()
     }
 
+    /// How many were ever added, and taken out.
+    pub fn changes(&self) -> (u64, u64) {
+        (self.n_inserted, self.n_removed)
+    }
+
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.map.is_empty()
@@ -232,6 +244,7 @@ impl<T> Interest<T> {
     /// Adds a subscription.
     pub fn insert(&mut self, subscription: &Arc<Subscription<T>>) {
         self.map.insert(&subscription.subject, Arc::clone(subscription));
+        self.n_inserted += 1;
         self.generations.bump(&subscription.subject);
     }
 
@@ -240,6 +253,7 @@ impl<T> Interest<T> {
         let removed =
             self.map.remove_if(&subscription.subject, |other| Arc::ptr_eq(other, subscription));
         if removed.is_some() {
+            self.n_removed += 1;
             self.generations.bump(&subscription.subject);
         }
         removed.is_some()

@@ -10,13 +10,19 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let server = Server::start(Options::embedded(dir)).await?;
 
     let token = server.token().unwrap_or_default().to_owned();
-    let client = ConnectOptions::with_token(token).connect(server.client_address().to_string()).await?;
+    let client =
+        ConnectOptions::with_token(token).connect(server.client_address().to_string()).await?;
     let events = jetstream::new(client.clone());
-    let config = Config { name: "EVENTS".into(), subjects: vec!["events.>".into()], ..Config::default() };
+    let config =
+        Config { name: "EVENTS".into(), subjects: vec!["events.>".into()], ..Config::default() };
     let mut stream = events.get_or_create_stream(config).await?;
 
     let ack = events.publish("events.started", "hello".into()).await?.await?;
-    println!("event {} is on disk; the stream has {}", ack.sequence, stream.info().await?.state.messages);
+    println!(
+        "event {} is on disk; the stream has {}",
+        ack.sequence,
+        stream.info().await?.state.messages
+    );
 
     client.drain().await?;
     server.shutdown().await;

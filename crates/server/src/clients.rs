@@ -129,10 +129,6 @@ impl Clients {
         self.inner.lock().open.values().cloned().collect()
     }
 
-    pub(crate) fn get(&self, id: ClientId) -> Option<Arc<Client>> {
-        self.inner.lock().open.get(&id).cloned()
-    }
-
     pub(crate) fn closed(&self) -> Vec<Closed> {
         self.inner.lock().closed.iter().cloned().collect()
     }

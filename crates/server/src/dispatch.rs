@@ -51,7 +51,13 @@ pub(crate) struct Origin {
 
 impl Dispatcher {
     pub(crate) fn new(account: Arc<Account>, seed: u64) -> Dispatcher {
-        Dispatcher { account, cache: RouteCache::default(), dirty: Vec::new(), batch: Batch::default(), random: seed | 1 }
+        Dispatcher {
+            account,
+            cache: RouteCache::default(),
+            dirty: Vec::new(),
+            batch: Batch::default(),
+            random: seed | 1,
+        }
     }
 
     /// Gives `publish` to everybody who wants it; returns how many got it.
@@ -62,7 +68,12 @@ impl Dispatcher {
 
     /// Gives `publish` to everybody who wants `route`; they are shown the subject it has.
     #[inline]
-    pub(crate) fn publish_to(&mut self, origin: Origin, route: &[u8], publish: &Publish<'_>) -> usize {
+    pub(crate) fn publish_to(
+        &mut self,
+        origin: Origin,
+        route: &[u8],
+        publish: &Publish<'_>,
+    ) -> usize {
         let account = &self.account;
         let fanout = self.cache.fanout(route, &account.generations, || {
             let interest = account.interest.read();

@@ -139,7 +139,8 @@ impl Log {
 
     /// Renames a file that is too long and begins a new one.
     fn set_aside(&self, output: &mut Output) -> io::Result<Option<PathBuf>> {
-        let (LogTarget::File(path), Output::File { len, .. }) = (&self.options.target, &mut *output)
+        let (LogTarget::File(path), Output::File { len, .. }) =
+            (&self.options.target, &mut *output)
         else {
             return Ok(None);
         };

@@ -110,7 +110,9 @@ struct Queue {
 
 impl std::fmt::Debug for Mailbox {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Mailbox").field("n_bytes", &self.queue.lock().n_bytes).finish_non_exhaustive()
+        f.debug_struct("Mailbox")
+            .field("n_bytes", &self.queue.lock().n_bytes)
+            .finish_non_exhaustive()
     }
 }
 

@@ -54,7 +54,8 @@ pub(crate) async fn start(shared: Arc<Shared>) -> io::Result<Option<SocketAddr>>
 async fn serve(monitor: Arc<Monitor>, listener: TcpListener) {
     let stop = monitor.shared.stop.clone();
     let router = axum::Router::new().fallback(answer).with_state(monitor);
-    let served = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
+    let served =
+        axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
     let patience = async {
         stop.cancelled().await;
         tokio::time::sleep(STOP_PATIENCE).await;

@@ -173,7 +173,8 @@ impl Options {
     pub fn embedded(store_dir: impl Into<PathBuf>) -> Options {
         let mut token = [0; 24];
         crate::shared::random_bytes(&mut token);
-        let token = base64::Engine::encode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, token);
+        let token =
+            base64::Engine::encode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, token);
         Options {
             host: "127.0.0.1".to_owned(),
             port: 0,

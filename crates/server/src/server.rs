@@ -156,6 +156,11 @@ impl Server {
         }
     }
 
+    /// The token that clients of an embedded server have to present.
+    pub fn token(&self) -> Option<&str> {
+        self.shared.options.embedded_token.as_deref()
+    }
+
     /// The address clients connect to.
     pub fn client_address(&self) -> SocketAddr {
         self.address

@@ -86,14 +86,13 @@ fn make_directory(path: &Path) -> Result<(), JetStreamError> {
     match std::fs::metadata(path) {
         Ok(found) if !found.is_dir() => Err(JetStreamError::NotADirectory),
         Ok(_) => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            std::fs::create_dir_all(path).map_err(|error| match error.kind() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => std::fs::create_dir_all(path)
+            .map_err(|error| match error.kind() {
                 io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
                     JetStreamError::NotADirectory
                 }
                 _ => JetStreamError::Directory(error),
-            })
-        }
+            }),
         Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
             Err(JetStreamError::NotADirectory)
         }
@@ -152,7 +151,7 @@ pub(crate) async fn start(
         Ok(recovered) => {
             let recovered = recovered.map_err(JetStreamError::Open)?;
             Ok((ShardHost { mailbox, ended }, recovered))
-        },
+        }
         Err(_) => Err(JetStreamError::Thread(io::Error::other("it ended while opening the store"))),
     }
 }
@@ -272,7 +271,9 @@ impl Host {
     fn open(&mut self, letter: Letter) {
         let now = clock::now();
         match letter {
-            Letter::Batch(batch) => batch.iter().for_each(|inbound| self.shard.handle(now, inbound)),
+            Letter::Batch(batch) => {
+                batch.iter().for_each(|inbound| self.shard.handle(now, inbound));
+            }
             Letter::Interest(subject) => self.shard.on_interest(now, &subject),
             Letter::Ask(question) => question(&self.shard),
             Letter::Done(done) => {
@@ -296,8 +297,8 @@ impl Host {
             patience = patience.min(LAZY.saturating_sub(since.elapsed()));
         }
         let quiet = self.last_work.elapsed();
-        if quiet < QUIET {
-            patience = patience.min(QUIET - quiet);
+        if let Some(left) = QUIET.checked_sub(quiet) {
+            patience = patience.min(left);
         }
         if let Some(every) = self.sync_every {
             patience = patience.min(every.saturating_sub(self.last_sync.elapsed()));
@@ -377,7 +378,9 @@ impl Host {
         }
         let Some(job) = self.shard.next_chore() else { return };
         let mailbox = Arc::clone(&self.mailbox);
-        let work = move || drop(mailbox.leave(Letter::Done(job.run())));
+        let work = move || {
+            mailbox.leave(Letter::Done(job.run()));
+        };
         self.chore_running =
             std::thread::Builder::new().name("chore".to_owned()).spawn(work).is_ok();
     }
@@ -407,7 +410,9 @@ impl Host {
             Arc::new(Subscription::new(STREAMS, b"", subject.as_bytes(), None, target))
         };
         let now: Vec<_> = subjects.iter().map(make).collect();
-        now.iter().for_each(|subscription| self.account.add(subscription));
+        for subscription in &now {
+            self.account.add(subscription);
+        }
         self.account.remove_all(&before);
         if !now.is_empty() {
             self.captures.insert(stream, now);

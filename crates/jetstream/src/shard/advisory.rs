@@ -67,8 +67,7 @@ impl Context {
             return;
         }
         let id = self.event_id();
-        let event =
-            Event { r#type: kind, id, timestamp: format_time(Some(self.now)), body };
+        let event = Event { r#type: kind, id, timestamp: format_time(Some(self.now)), body };
         // Strings and numbers always serialize.
         let json = serde_json::to_vec(&event).unwrap_or_default();
         let publish =

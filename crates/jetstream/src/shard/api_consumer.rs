@@ -13,9 +13,7 @@ use crate::api::error::ApiError;
 use crate::api::request::{ConsumerRequest, List, ListRequest, expect_empty};
 use crate::api::response::{self, ConsumerInfo, Page, SequenceInfo};
 use crate::api::subject::{ApiCall, ConsumerRef, ConsumerTarget};
-use crate::api::validate::{
-    ConsumerPlan, ExistingConsumer, plan_consumer,
-};
+use crate::api::validate::{ConsumerPlan, ExistingConsumer, plan_consumer};
 use crate::consumer::{Closing, Consumer, Setup};
 
 type Served = Result<Vec<u8>, ApiError>;
@@ -37,7 +35,9 @@ impl Shard {
         let (stream, limits) = (slot.stream.config(), &context.options.limits);
         let plan = plan_consumer(request, stream, limits, stored, &others)?;
         let id = match (plan, existing) {
-            (ConsumerPlan::Update(config), Some(id)) => slot.update_consumer(context, id, config)?,
+            (ConsumerPlan::Update(config), Some(id)) => {
+                slot.update_consumer(context, id, config)?
+            }
             (ConsumerPlan::Update(config) | ConsumerPlan::Create(config), _) => {
                 slot.add_consumer(context, config)?
             }
@@ -202,7 +202,9 @@ impl Slot {
         }
         self.delist(context, id);
         let index = self.stream.index();
-        let Some(slot) = self.consumers.get_mut(&id) else { return Err(ApiError::CONSUMER_NOT_FOUND) };
+        let Some(slot) = self.consumers.get_mut(&id) else {
+            return Err(ApiError::CONSUMER_NOT_FOUND);
+        };
         slot.consumer.update(context.now, config, index);
         self.enlist(context, id);
         let Some(slot) = self.consumers.get(&id) else { return Err(ApiError::CONSUMER_NOT_FOUND) };

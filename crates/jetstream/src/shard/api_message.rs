@@ -93,8 +93,7 @@ impl Shard {
             Err(_) => true,
         };
         let shown = Publish { subject: reply, reply: b"", headers, payload };
-        let out =
-            if durable { &mut self.context.out } else { self.context.after_commit() };
+        let out = if durable { &mut self.context.out } else { self.context.after_commit() };
         out.push(reply, &shown);
         true
     }
@@ -114,11 +113,8 @@ impl Slot {
             Unreadable::Gone => not_found(),
             Unreadable::Damaged(why) => format!("NATS/1.0 500 {why}\r\n\r\n").into_bytes(),
         })?;
-        let headers = if request.no_hdr {
-            Vec::new()
-        } else {
-            direct_headers(self.name(), &message)
-        };
+        let headers =
+            if request.no_hdr { Vec::new() } else { direct_headers(self.name(), &message) };
         Ok((headers, message))
     }
 }
@@ -158,7 +154,9 @@ fn direct_headers(stream: &str, message: &StoredMessage) -> Vec<u8> {
     block.extend_from_slice(stream.as_bytes());
     block.extend_from_slice(b"\r\nNats-Subject: ");
     block.extend_from_slice(&message.subject);
-    block.extend_from_slice(format!("\r\nNats-Sequence: {}\r\nNats-Time-Stamp: ", message.seq).as_bytes());
+    block.extend_from_slice(
+        format!("\r\nNats-Sequence: {}\r\nNats-Time-Stamp: ", message.seq).as_bytes(),
+    );
     append_time(&mut block, Some(message.ts));
     block.extend_from_slice(b"\r\n\r\n");
     block

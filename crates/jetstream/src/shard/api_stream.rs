@@ -4,6 +4,7 @@ use tradewind_store::{Record, RemoveReason, Wish};
 
 use super::Shard;
 use super::advisory::Change;
+use super::context::Context;
 use super::slot::Slot;
 use crate::api::config::{Storage, StreamConfig};
 use crate::api::error::ApiError;
@@ -225,16 +226,17 @@ impl Shard {
             seq: request.seq,
             keep: request.keep,
         };
-        let plan = slot.stream.plan_purge(&asked)?;
         slot.log_deltas(context);
-        match plan.removal {
-            None => (),
-            Some(Removal::To(seq)) => slot.purge_to(context, seq)?,
+        let plan = slot.stream.plan_purge(&asked)?;
+        let logged = match plan.removal {
+            None => true,
+            Some(Removal::To(seq)) => slot.purge_to(context, seq),
             Some(Removal::Ranges(ranges)) => {
-                if !slot.remove(context, RemoveReason::Purged, &ranges, true) {
-                    return Err(ApiError::stream_purge_failed("the store takes no writes"));
-                }
+                slot.remove(context, RemoveReason::Purged, &ranges, true)
             }
+        };
+        if !logged {
+            return Err(ApiError::stream_purge_failed("the store takes no writes"));
         }
         Ok(response::stream_purge(plan.purged))
     }
@@ -265,9 +267,11 @@ impl Slot {
         }
     }
 
-    fn purge_to(&mut self, context: &mut super::context::Context, seq: u64) -> Result<(), ApiError> {
+    fn purge_to(&mut self, context: &mut Context, seq: u64) -> bool {
         let record = Record::PurgeTo { stream: self.id, seq };
-        self.log(context, Wish::Eager, &record).map_err(ApiError::stream_purge_failed)?;
+        if self.log(context, Wish::Eager, &record).is_err() {
+            return false;
+        }
         let mut removed = std::mem::take(&mut context.removed);
         self.stream.apply_purge_to(seq, &mut removed);
         self.after_purge(context, &mut removed);
@@ -275,6 +279,6 @@ impl Slot {
         if !self.is_memory {
             context.undurable.insert(self.id);
         }
-        Ok(())
+        true
     }
 }

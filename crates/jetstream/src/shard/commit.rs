@@ -1,7 +1,7 @@
 //! From memory to the disk: commits, what they set free, and the housekeeping of the log.
 
 use tradewind_store::{
-    CommitDone, CommitJob, Durability, PoolDone, PoolJob, Poisoned, ReclaimDone, ReclaimJob,
+    CommitDone, CommitJob, Durability, Poisoned, PoolDone, PoolJob, ReclaimDone, ReclaimJob,
     Record, Wish,
 };
 use tradewind_subject::Timestamp;
@@ -191,7 +191,9 @@ impl Shard {
             return;
         }
         for slot in self.slots.values_mut() {
-            if !slot.is_memory && slot.snapshot <= dead.last && !slot.write_snapshot(&mut self.context)
+            if !slot.is_memory
+                && slot.snapshot <= dead.last
+                && !slot.write_snapshot(&mut self.context)
             {
                 return;
             }

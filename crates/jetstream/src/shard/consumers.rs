@@ -191,7 +191,9 @@ impl Slot {
     pub(super) fn consumer_due(&mut self, context: &mut Context, id: ConsumerId) {
         if let Some(slot) = self.consumers.get_mut(&id) {
             slot.entered = None;
-            self.with_consumer(context, id, |consumer, now, actions| consumer.on_time(now, actions));
+            self.with_consumer(context, id, |consumer, now, actions| {
+                consumer.on_time(now, actions);
+            });
         }
     }
 

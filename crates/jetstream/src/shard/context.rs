@@ -98,7 +98,10 @@ pub(super) struct Context {
 
 impl fmt::Debug for Context {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Context").field("now", &self.now).field("log", &self.log).finish_non_exhaustive()
+        f.debug_struct("Context")
+            .field("now", &self.now)
+            .field("log", &self.log)
+            .finish_non_exhaustive()
     }
 }
 

@@ -40,7 +40,8 @@ impl Shard {
         let mut headers = b"NATS/1.0 503\r\nNats-Subject: ".to_vec();
         headers.extend_from_slice(publish.subject);
         headers.extend_from_slice(b"\r\n\r\n");
-        let status = Publish { subject: publish.reply, reply: b"", headers: &headers, payload: b"" };
+        let status =
+            Publish { subject: publish.reply, reply: b"", headers: &headers, payload: b"" };
         self.context.out.push(publish.reply, &status);
     }
 
@@ -121,7 +122,8 @@ impl Shard {
             return false;
         };
         let Some(slot) = self.slots.get_mut(stream) else { return false };
-        let Some(&id) = name(subject.consumer).and_then(|name| slot.consumer_names.get(name)) else {
+        let Some(&id) = name(subject.consumer).and_then(|name| slot.consumer_names.get(name))
+        else {
             return false;
         };
         if !slot.consumers.get(&id).is_some_and(|slot| slot.consumer.takes_acks()) {

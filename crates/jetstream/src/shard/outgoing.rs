@@ -117,8 +117,8 @@ impl Outgoing {
 
 impl Parts {
     fn ranges(&self) -> [Range<usize>; 5] {
-        let [a, b, c, d, e] = self.ends;
-        [self.start..a, a..b, b..c, c..d, d..e]
+        let [route, subject, reply, headers, payload] = self.ends;
+        [self.start..route, route..subject, subject..reply, reply..headers, headers..payload]
     }
 }
 

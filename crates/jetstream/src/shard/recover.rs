@@ -6,8 +6,8 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use tradewind_store::{
-    ConsumerId, Disk, Log, LogOptions, OpenError, Ranges, Record, RecoveryReport, ReplayError, Replayed,
-    StreamId,
+    ConsumerId, Disk, Log, LogOptions, OpenError, Ranges, Record, RecoveryReport, ReplayError,
+    Replayed, StreamId,
 };
 use tradewind_subject::Timestamp;
 
@@ -171,7 +171,7 @@ impl Replay<'_> {
                 stream.apply_purge_to(seq, removed);
             }
             Record::Remove { ranges, .. } => remove(stream, ranges, removed),
-            Record::StreamPut { config, .. } => self.put(reborn, replayed, config, removed)?,
+            Record::StreamPut { config, .. } => put(reborn, replayed, config, removed)?,
             Record::StreamState { state, .. } => restore(reborn, state, removed)?,
             Record::ConsumerPut { consumer, config, .. } => {
                 self.last_id = self.last_id.max(consumer.0);
@@ -202,33 +202,6 @@ impl Replay<'_> {
         Ok(())
     }
 
-    fn put(
-        &mut self,
-        reborn: &mut Reborn,
-        replayed: &Replayed<'_>,
-        config: &[u8],
-        removed: &mut Vec<Removed>,
-    ) -> Result<(), ReplayError> {
-        let id = reborn.slot.id;
-        let stored = read_stored::<StreamConfig>(config).map_err(|why| Nonsense::Config(id.0, why))?;
-        if stored.is_new {
-            *reborn = Reborn {
-                slot: Slot::new(id, Stream::new(stored.config, stored.created)),
-                is_partial: false,
-                has_config: true,
-                consumers: BTreeMap::new(),
-            };
-            reborn.slot.snapshot = replayed.lsn;
-        } else if reborn.is_partial {
-            reborn.slot.stream.adopt(stored.config, stored.created);
-            reborn.has_config = true;
-            reborn.slot.snapshot = replayed.lsn;
-        } else {
-            reborn.slot.stream.update(stored.config, removed);
-        }
-        Ok(())
-    }
-
     fn restore_consumer(
         &mut self,
         reborn: &mut Reborn,
@@ -250,6 +223,33 @@ impl Replay<'_> {
         reborn.slot.consumers.insert(id, slot);
         Ok(())
     }
+}
+
+fn put(
+    reborn: &mut Reborn,
+    replayed: &Replayed<'_>,
+    config: &[u8],
+    removed: &mut Vec<Removed>,
+) -> Result<(), ReplayError> {
+    let id = reborn.slot.id;
+    let stored = read_stored::<StreamConfig>(config).map_err(|why| Nonsense::Config(id.0, why))?;
+    if stored.is_new {
+        *reborn = Reborn {
+            slot: Slot::new(id, Stream::new(stored.config, stored.created)),
+            is_partial: false,
+            has_config: true,
+            consumers: BTreeMap::new(),
+        };
+        reborn.slot.snapshot = replayed.lsn;
+    } else if reborn.is_partial {
+        reborn.slot.adopt(stored.config, stored.created);
+        reborn.has_config = true;
+        reborn.slot.snapshot = replayed.lsn;
+    } else {
+        reborn.slot.retention = stored.config.retention;
+        reborn.slot.stream.update(stored.config, removed);
+    }
+    Ok(())
 }
 
 fn publish(reborn: &mut Reborn, replayed: &Replayed<'_>, removed: &mut Vec<Removed>) {

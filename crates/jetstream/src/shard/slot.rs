@@ -1,11 +1,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use tradewind_store::{ConsumerId, Lsn, Position, Read, Record, StoredMessage, StreamId, decode_message};
+use tradewind_store::{
+    ConsumerId, Lsn, Position, Read, Record, StoredMessage, StreamId, decode_message,
+};
 use tradewind_subject::{SubjectMap, Timestamp};
 
 use super::context::{Context, Event};
-use crate::api::config::{Retention, Storage};
+use crate::api::config::{Retention, Storage, StreamConfig};
 use crate::api::response::pub_ack_prefix;
 use crate::consumer::Consumer;
 use crate::stream::Stream;
@@ -81,6 +83,14 @@ impl Slot {
         }
     }
 
+    /// Becomes what `config` says, before the snapshot that says what is live.
+    pub(super) fn adopt(&mut self, config: StreamConfig, created: Timestamp) {
+        self.is_memory = config.storage == Storage::Memory;
+        self.retention = config.retention;
+        self.ack_prefix = pub_ack_prefix(&config.name, None);
+        self.stream.adopt(config, created);
+    }
+
     pub(super) fn name(&self) -> &str {
         &self.stream.config().name
     }
@@ -113,11 +123,7 @@ impl Slot {
     }
 
     /// Reads a live message.
-    pub(super) fn read(
-        &self,
-        context: &Context,
-        seq: u64,
-    ) -> Result<StoredMessage, Unreadable> {
+    pub(super) fn read(&self, context: &Context, seq: u64) -> Result<StoredMessage, Unreadable> {
         let entry = self.stream.index().get(seq).ok_or(Unreadable::Gone)?;
         let log = if self.is_memory { &context.memory } else { &context.log };
         let bytes = match log.read(entry.position, entry.len) {
@@ -125,8 +131,7 @@ impl Slot {
             Read::Job(job) => job.run().map_err(|error| Unreadable::Damaged(error.to_string()))?,
             Read::Gone => return Err(Unreadable::Damaged("its segment is gone".to_owned())),
         };
-        decode_message(&bytes, self.id, seq)
-            .map_err(|error| Unreadable::Damaged(error.to_string()))
+        decode_message(&bytes, self.id, seq).map_err(|error| Unreadable::Damaged(error.to_string()))
     }
 
     /// Messages were purged: gives back their space, and consumers move on.

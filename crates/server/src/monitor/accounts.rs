@@ -38,11 +38,7 @@ struct Detail<'a> {
     sublist_stats: Stats,
 }
 
-pub(super) fn accountz(
-    shared: &Shared,
-    now: Timestamp,
-    query: &Query,
-) -> Result<Answer, BadQuery> {
+pub(super) fn accountz(shared: &Shared, now: Timestamp, query: &Query) -> Result<Answer, BadQuery> {
     let global = shared.account.name.as_str();
     let wanted = query.text("acc");
     let detail = match wanted {
@@ -133,11 +129,7 @@ impl Flow {
     }
 }
 
-pub(super) fn accstatz(
-    shared: &Shared,
-    now: Timestamp,
-    query: &Query,
-) -> Result<Answer, BadQuery> {
+pub(super) fn accstatz(shared: &Shared, now: Timestamp, query: &Query) -> Result<Answer, BadQuery> {
     let unused = query.boolean("unused")?;
     let totals = shared.clients.totals();
     let mut account_statz = Vec::new();

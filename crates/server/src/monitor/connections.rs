@@ -180,11 +180,7 @@ fn fits(subject: &[u8], filter: &[u8]) -> bool {
     if is_literal(filter) { matches(subject, filter) } else { is_subset(subject, filter) }
 }
 
-pub(super) fn answer(
-    shared: &Shared,
-    now: Timestamp,
-    query: &Query,
-) -> Result<Answer, BadQuery> {
+pub(super) fn answer(shared: &Shared, now: Timestamp, query: &Query) -> Result<Answer, BadQuery> {
     let request = Request::of(query)?;
     let page = request.page;
     let known = request.account.is_empty() || request.account == shared.account.name;
@@ -206,11 +202,8 @@ pub(super) fn answer(
     let total = found.len();
     found.retain(|shown| request.wants(shown, of(shown)));
     request.order.sort(&mut found, now);
-    let connections: Vec<Entry> = page
-        .cut(found)
-        .iter()
-        .map(|shown| Entry::new(shown, &request, of(shown), now))
-        .collect();
+    let connections: Vec<Entry> =
+        page.cut(found).iter().map(|shown| Entry::new(shown, &request, of(shown), now)).collect();
     Answer::of(&Connz {
         server_id: &shared.info.server_id,
         now: Time(now),

@@ -63,11 +63,7 @@ impl Stats {
     }
 }
 
-pub(super) fn answer(
-    shared: &Shared,
-    now: Timestamp,
-    query: &Query,
-) -> Result<Answer, BadQuery> {
+pub(super) fn answer(shared: &Shared, now: Timestamp, query: &Query) -> Result<Answer, BadQuery> {
     let listed = query.boolean("subs")?;
     let page = Page::of(query)?;
     let account = query.text("acc");
