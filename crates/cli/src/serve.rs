@@ -23,23 +23,23 @@ use self::resolve::{Defaults, Resolved, resolve};
 const REFERENCE: &str = "nats-server";
 
 /// Runs a server with `args`, the command line behind the program's name, to its end.
-pub fn run(args: Vec<OsString>) -> ExitCode {
+pub(crate) fn run(args: Vec<OsString>) -> ExitCode {
     let program = Program::current();
     let mut texts = Vec::new();
     for arg in args {
         match arg.into_string() {
             Ok(text) => texts.push(text),
-            Err(arg) => return program.refuse(&format!("{arg:?} is not valid UTF-8")),
+            Err(arg) => return program.refuse(&format!("{} is not valid UTF-8", arg.display())),
         }
     }
     match parse_flags(program.name, NATS_VERSION, &texts) {
         FlagOutcome::Run(flags) if flags.check_config => check(&program, &flags),
         FlagOutcome::Run(flags) => start(&program, *flags),
-        FlagOutcome::Help(text) => program.print(&text),
-        FlagOutcome::Version(_) => program.print(&program.version()),
+        FlagOutcome::Help(text) => print(&text),
+        FlagOutcome::Version(_) => print(&program.version()),
         FlagOutcome::Usage { message, usage } => {
             eprintln!("{message}");
-            program.print(&usage)
+            print(&usage)
         }
         FlagOutcome::Refuse { message } => {
             eprintln!("{message}");
@@ -77,15 +77,15 @@ impl Program {
         format!("{theirs} (tradewind {})", env!("CARGO_PKG_VERSION"))
     }
 
-    fn print(&self, text: &str) -> ExitCode {
-        println!("{}", text.trim_end_matches('\n'));
-        ExitCode::SUCCESS
-    }
-
     fn refuse(&self, reason: &str) -> ExitCode {
         eprintln!("{}: {reason}", self.name);
         ExitCode::FAILURE
     }
+}
+
+fn print(text: &str) -> ExitCode {
+    println!("{}", text.trim_end_matches('\n'));
+    ExitCode::SUCCESS
 }
 
 /// A configuration as read from its file.
@@ -128,7 +128,8 @@ fn check(program: &Program, flags: &Flags) -> ExitCode {
 }
 
 fn start(program: &Program, flags: Flags) -> ExitCode {
-    let resolved = load(&flags).and_then(|loaded| to_options(loaded, &flags, &Defaults::of_system()));
+    let resolved =
+        load(&flags).and_then(|loaded| to_options(loaded, &flags, &Defaults::of_system()));
     let resolved = match resolved {
         Ok(resolved) => resolved,
         Err(reason) => return program.refuse(&reason),
@@ -152,8 +153,7 @@ fn start(program: &Program, flags: Flags) -> ExitCode {
 /// All that is wrong with flags and file together, a line each.
 fn to_options(loaded: Loaded, flags: &Flags, defaults: &Defaults) -> Result<Resolved, String> {
     let Loaded { config, digest } = loaded;
-    let mut resolved = 
-        resolve(config, flags, defaults).map_err(|problems| problems.join("\n"))?;
+    let mut resolved = resolve(config, flags, defaults).map_err(|problems| problems.join("\n"))?;
     resolved.options.config_file = flags.config_file.clone().unwrap_or_default();
     resolved.options.config_digest = digest;
     Ok(resolved)

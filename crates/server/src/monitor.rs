@@ -40,13 +40,13 @@ const STOP_PATIENCE: Duration = Duration::from_secs(1);
 /// # Errors
 ///
 /// The port can't be opened.
-pub(crate) async fn start(shared: Arc<Shared>) -> io::Result<Option<SocketAddr>> {
+pub(crate) fn start(shared: &Arc<Shared>) -> io::Result<Option<SocketAddr>> {
     let Some((host, port)) = &shared.options.http else { return Ok(None) };
     let listener = listener::bind(host, *port)?;
     let address = listener.local_addr()?;
     let host = display_host(host);
     shared.log.info(&format!("Starting http monitor on {host}:{}", address.port()));
-    let monitor = Arc::new(Monitor::new(Arc::clone(&shared)));
+    let monitor = Arc::new(Monitor::new(Arc::clone(shared)));
     shared.tasks.spawn(serve(monitor, listener));
     Ok(Some(address))
 }
@@ -84,8 +84,8 @@ enum Answer {
 
 impl Answer {
     /// An object, indented.
-    fn of<T: Serialize>(value: &T) -> Result<Answer, BadQuery> {
-        Ok(Answer::Json(StatusCode::OK, json::pretty(value)))
+    fn of<T: Serialize>(value: &T) -> Answer {
+        Answer::Json(StatusCode::OK, json::pretty(value))
     }
 }
 
@@ -128,7 +128,7 @@ impl Monitor {
             "/varz" => {
                 // It counts itself.
                 self.count(endpoint);
-                Answer::of(&varz::Varz::new(self, now).await)
+                Ok(Answer::of(&varz::Varz::new(self, now).await))
             }
             "/connz" => connections::answer(&self.shared, now, query),
             "/subsz" | "/subscriptionsz" => subscriptions::answer(&self.shared, now, query),
@@ -136,10 +136,10 @@ impl Monitor {
             "/healthz" => health::answer(&self.shared, query).await,
             "/accountz" => accounts::accountz(&self.shared, now, query),
             "/accstatz" => accounts::accstatz(&self.shared, now, query),
-            "/routez" => Answer::of(&accounts::Routez::new(&self.shared, now)),
-            "/gatewayz" => Answer::of(&accounts::Gatewayz::new(&self.shared, now)),
-            "/leafz" => Answer::of(&accounts::Leafz::new(&self.shared, now)),
-            "/ipqueuesz" => Answer::of(&BTreeMap::<&str, u64>::new()),
+            "/routez" => Ok(Answer::of(&accounts::Routez::new(&self.shared, now))),
+            "/gatewayz" => Ok(Answer::of(&accounts::Gatewayz::new(&self.shared, now))),
+            "/leafz" => Ok(Answer::of(&accounts::Leafz::new(&self.shared, now))),
+            "/ipqueuesz" => Ok(Answer::of(&BTreeMap::<&str, u64>::new())),
             "/raftz" => {
                 Ok(Answer::Text(StatusCode::NOT_FOUND, "No Raft nodes registered".to_owned()))
             }

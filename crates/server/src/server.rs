@@ -145,7 +145,7 @@ impl Server {
             seed: random_seed(),
             options,
         };
-        match listen(shared).await {
+        match listen(shared) {
             Ok((shared, address, monitoring)) => {
                 Ok(Server { shared, address, monitoring, shard: host })
             }
@@ -228,7 +228,7 @@ async fn stop_jetstream(shard: Option<ShardHost>, log: &Log) {
 type Listening = (Arc<Shared>, SocketAddr, Option<SocketAddr>);
 
 /// Opens the ports; the server is ready when this returns.
-async fn listen(mut shared: Shared) -> Result<Listening, StartError> {
+fn listen(mut shared: Shared) -> Result<Listening, StartError> {
     let (host, port) = (shared.options.host.clone(), shared.options.port);
     let listener = listener::bind(&host, port);
     let (listener, address) = listener
@@ -240,7 +240,7 @@ async fn listen(mut shared: Shared) -> Result<Listening, StartError> {
         shared.info.port = *port;
     }
     let shared = Arc::new(shared);
-    let monitoring = monitor::start(Arc::clone(&shared)).await.map_err(|source| {
+    let monitoring = monitor::start(&shared).map_err(|source| {
         let (host, port) = shared.options.http.clone().unwrap_or_default();
         StartError::Monitor { host, port, source }
     })?;

@@ -12,13 +12,16 @@ use tradewind_server::{LogOptions, LogTarget, Options};
 
 use super::capacity;
 
+/// How many bytes streams may take below a directory.
+pub(super) type Storage = Box<dyn Fn(&Path) -> Option<i64>>;
+
 /// What the system provides for what is not given.
 pub(super) struct Defaults {
     pub(super) temp_dir: PathBuf,
     /// Bytes for streams in memory.
     pub(super) memory: Option<i64>,
     /// Bytes for streams below a directory.
-    pub(super) storage: Box<dyn Fn(&Path) -> Option<i64>>,
+    pub(super) storage: Storage,
 }
 
 impl Defaults {
@@ -62,7 +65,7 @@ pub(super) fn resolve(
         return Err(problems);
     }
     let path = |flag: &Option<String>, setting: Option<Setting<String>>| {
-        either(flag, setting).filter(|path| !path.is_empty()).map(PathBuf::from)
+        either(flag.as_ref(), setting).filter(|path| !path.is_empty()).map(PathBuf::from)
     };
     Ok(Resolved {
         options,
@@ -74,8 +77,8 @@ pub(super) fn resolve(
 }
 
 /// The flag, or the setting without one.
-fn either<T: Clone>(flag: &Option<T>, setting: Option<Setting<T>>) -> Option<T> {
-    flag.clone().or_else(|| setting.map(|setting| setting.value))
+fn either<T: Clone>(flag: Option<&T>, setting: Option<Setting<T>>) -> Option<T> {
+    flag.cloned().or_else(|| setting.map(|setting| setting.value))
 }
 
 struct Resolver<'a> {
@@ -89,10 +92,10 @@ impl Resolver<'_> {
     fn options(&mut self, defaults: &Defaults) -> Options {
         let usual = Options::default();
         let (config, flags) = (&self.config, self.flags);
-        let host = either(&flags.host, config.host.clone()).filter(|host| !host.is_empty());
+        let host = either(flags.host.as_ref(), config.host.clone()).filter(|host| !host.is_empty());
         let host = host.unwrap_or_else(|| usual.host.clone());
-        let server_name = either(&flags.server_name, config.server_name.clone());
-        let port = flags.port.or(config.port.as_ref().map(|port| i64::from(port.value)));
+        let server_name = either(flags.server_name.as_ref(), config.server_name.clone());
+        let port = flags.port.or_else(|| Some(i64::from(config.port.as_ref()?.value)));
         let port = self.port(&host, port.unwrap_or(0), usual.port);
         let http = self.http(&host);
         let client_advertise = self.client_advertise(port);
@@ -108,7 +111,7 @@ impl Resolver<'_> {
             client_advertise,
             server_tags: config.server_tags.iter().map(|tag| tag.value.clone()).collect(),
             http,
-            http_base_path: value(&config.http_base_path).unwrap_or_default(),
+            http_base_path: value(config.http_base_path.as_ref()).unwrap_or_default(),
             auth,
             auth_timeout,
             ping_interval: duration(&config.ping_interval, limits.ping_interval),
@@ -142,15 +145,16 @@ impl Resolver<'_> {
     fn http(&mut self, client_host: &str) -> Option<(String, u16)> {
         let setting = self.config.http_port.as_ref().map(|port| i64::from(port.value));
         let port = self.flags.http_port.or(setting).filter(|port| *port != 0)?;
-        let host = value(&self.config.http_host).filter(|host| !host.is_empty());
+        let host = value(self.config.http_host.as_ref()).filter(|host| !host.is_empty());
         let host = host.unwrap_or_else(|| client_host.to_owned());
         let port = self.port(&host, port, 0);
         Some((host, port))
     }
 
     fn client_advertise(&mut self, own_port: u16) -> Option<(String, u16)> {
-        let text = either(&self.flags.client_advertise, self.config.client_advertise.clone())
-            .filter(|text| !text.is_empty())?;
+        let text =
+            either(self.flags.client_advertise.as_ref(), self.config.client_advertise.clone())
+                .filter(|text| !text.is_empty())?;
         let (host, port) = match text.rsplit_once(':') {
             Some((host, port)) if !host.contains(':') || host.ends_with(']') => (host, port),
             _ => (text.as_str(), ""),
@@ -175,7 +179,8 @@ impl Resolver<'_> {
     /// Numbers for which 0 means the default.
     fn limits(&mut self, usual: Options) -> Options {
         let config = self.config.clone();
-        let no_limit = |setting: &Option<Setting<i64>>, usual: usize| match value(setting) {
+        let no_limit = |setting: &Option<Setting<i64>>, usual: usize| match value(setting.as_ref())
+        {
             None => usual,
             Some(number) => usize::try_from(number).unwrap_or(0),
         };
@@ -187,7 +192,7 @@ impl Resolver<'_> {
         Options {
             max_connections: no_limit(&config.max_connections, usual.max_connections),
             max_subscriptions: no_limit(&config.max_subscriptions, usual.max_subscriptions),
-            max_subscription_tokens: value(&config.max_sub_tokens).map_or(0, usize::from),
+            max_subscription_tokens: value(config.max_sub_tokens.as_ref()).map_or(0, usize::from),
             max_control_line: self.limit(
                 "max_control_line",
                 small(&config.max_control_line),
@@ -216,15 +221,16 @@ impl Resolver<'_> {
     fn log(&mut self) -> LogOptions {
         let (config, flags) = (&self.config, self.flags);
         let on = |flag: Option<bool>, setting: &Option<Setting<bool>>, usual: bool| {
-            flag.or(value(setting)).unwrap_or(usual)
+            flag.or_else(|| value(setting.as_ref())).unwrap_or(usual)
         };
-        let file = either(&flags.log_file, config.log_file.clone());
+        let file = either(flags.log_file.as_ref(), config.log_file.clone());
         let target = match file.filter(|file| !file.is_empty()) {
             Some(file) => LogTarget::File(PathBuf::from(file)),
             None => LogTarget::Stderr,
         };
         let trace = on(flags.trace, &config.trace, false);
-        let size_limit = flags.log_size_limit.or(value(&config.log_size_limit)).unwrap_or(0);
+        let size_limit =
+            flags.log_size_limit.or_else(|| value(config.log_size_limit.as_ref())).unwrap_or(0);
         let log = LogOptions {
             target,
             debug: on(flags.debug, &config.debug, false),
@@ -303,8 +309,8 @@ fn check_auth(auth: AuthConfig) -> Result<(), String> {
     Authenticator::new(auth).map(|_| ()).map_err(|error| error.to_string())
 }
 
-fn value<T: Clone>(setting: &Option<Setting<T>>) -> Option<T> {
-    setting.as_ref().map(|setting| setting.value.clone())
+fn value<T: Clone>(setting: Option<&Setting<T>>) -> Option<T> {
+    setting.map(|setting| setting.value.clone())
 }
 
 fn shown(duration: Duration) -> SignedDuration {

@@ -62,9 +62,8 @@ fn signal(command: SignalCommand, number: i32) -> Result<(), String> {
     // Zero and less would mean whole groups of processes.
     let pid = Some(number).filter(|number| 0 < *number).and_then(Pid::from_raw);
     let pid = pid.ok_or_else(|| format!("invalid pid: {number}"))?;
-    kill_process(pid, signal).map_err(|error| {
-        format!("signal {name:?} {number}: {}", system_words(&error.into()))
-    })
+    kill_process(pid, signal)
+        .map_err(|error| format!("signal {name:?} {number}: {}", system_words(&error.into())))
 }
 
 /// Servers whose process id begins with `start`, this process left out.

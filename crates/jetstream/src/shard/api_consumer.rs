@@ -64,8 +64,10 @@ impl Shard {
         expect_empty(body)?;
         let (slot, id) = self.find(at)?;
         let stream = slot.id;
-        if let Some(slot) = self.slots.get_mut(&stream) {
-            slot.delete_consumer(&mut self.context, id);
+        if let Some(slot) = self.slots.get_mut(&stream)
+            && !slot.delete_consumer(&mut self.context, id)
+        {
+            return Err(ApiError::stream_general_error("the store takes no writes"));
         }
         Ok(response::deleted(ApiCall::ConsumerDelete(at)))
     }
@@ -215,29 +217,31 @@ impl Slot {
         Ok(id)
     }
 
-    /// Deletes a consumer, and the messages that only waited for it.
-    pub(super) fn delete_consumer(&mut self, context: &mut Context, id: ConsumerId) {
+    /// Deletes a consumer, and the messages that only waited for it. Whether the log took it; if
+    /// not, nothing changed.
+    pub(super) fn delete_consumer(&mut self, context: &mut Context, id: ConsumerId) -> bool {
         self.log_deltas(context);
-        self.with_consumer(context, id, |consumer, _, actions| {
-            consumer.closing_statuses(Closing::Deleted, actions);
-        });
-        self.delist(context, id);
         let ranges = ranges_of(&self.only_needed_by(id));
-        let Some(slot) = self.consumers.remove(&id) else { return };
-        context.kicked.remove(&(self.id, id));
         let pairs: Vec<SeqRange> =
             ranges.iter().map(|r| SeqRange { first: *r.start(), last: *r.end() }).collect();
         let gone =
             Record::ConsumerGone { stream: self.id, consumer: id, removes: Ranges::new(&pairs) };
-        if slot.is_logged || !ranges.is_empty() {
-            // A store that takes no writes forgets the deletion, but the caller gets no answer then.
-            let _ = self.log(context, Wish::Eager, &gone);
+        let is_logged = self.consumers.get(&id).is_some_and(|slot| slot.is_logged);
+        if (is_logged || !ranges.is_empty()) && self.log(context, Wish::Eager, &gone).is_err() {
+            return false;
         }
+        self.with_consumer(context, id, |consumer, _, actions| {
+            consumer.closing_statuses(Closing::Deleted, actions);
+        });
+        self.delist(context, id);
+        let Some(slot) = self.consumers.remove(&id) else { return true };
+        context.kicked.remove(&(self.id, id));
         if !ranges.is_empty() {
             self.apply_removal(context, &ranges);
         }
         let name = slot.consumer.name().to_owned();
         context.consumer_changed(self.name(), &name, Change::Deleted);
+        true
     }
 
     /// With interest retention: live messages that no other consumer needs.

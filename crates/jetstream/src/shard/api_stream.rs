@@ -201,15 +201,17 @@ impl Shard {
 
     pub(super) fn delete_stream(&mut self, name: &str, body: &[u8]) -> Served {
         expect_empty(body)?;
-        let id = self.names.remove(name).ok_or(ApiError::STREAM_NOT_FOUND)?;
-        let Some(mut slot) = self.slots.remove(&id) else {
-            return Err(ApiError::STREAM_NOT_FOUND);
-        };
+        let id = *self.names.get(name).ok_or(ApiError::STREAM_NOT_FOUND)?;
         let context = &mut self.context;
+        let slot = self.slots.get(&id).ok_or(ApiError::STREAM_NOT_FOUND)?;
         if !slot.is_memory {
             let gone = Record::StreamGone { stream: id };
             slot.log(context, Wish::Eager, &gone).map_err(ApiError::stream_general_error)?;
         }
+        self.names.remove(name);
+        let Some(mut slot) = self.slots.remove(&id) else {
+            return Err(ApiError::STREAM_NOT_FOUND);
+        };
         slot.dissolve(context);
         context.stream_changed(name, Change::Deleted);
         Ok(response::deleted(ApiCall::StreamDelete(name)))

@@ -151,6 +151,16 @@ impl Shard {
             return;
         }
         context.is_committing = false;
+        if context.log.appended() <= context.safe() {
+            // No other commit comes for what was held: after one without room, whose rest was this
+            // one, it may be that it was never said to be under way.
+            context.in_flight.append(&mut context.held);
+            for stream in &context.undurable {
+                if let Some(slot) = self.slots.get_mut(stream) {
+                    slot.committing_seq = slot.stream.index().last_seq();
+                }
+            }
+        }
         let mut ready = std::mem::take(&mut context.in_flight);
         context.out.append(&mut ready);
         ready.clear();
@@ -191,10 +201,10 @@ impl Shard {
             return;
         }
         for slot in self.slots.values_mut() {
-            if !slot.is_memory
-                && slot.snapshot <= dead.last
-                && !slot.write_snapshot(&mut self.context)
-            {
+            // A snapshot that counts a message there as live needs a successor, too: without the
+            // message it can't be told from one whose message was lost.
+            let is_outdated = slot.snapshot <= dead.last || slot.snapshot_from <= dead.id;
+            if !slot.is_memory && is_outdated && !slot.write_snapshot(&mut self.context) {
                 return;
             }
         }
@@ -213,6 +223,9 @@ impl Slot {
         let put = Record::StreamPut { stream: self.id, config: &config };
         let Ok(appended) = self.log(context, Wish::Lazy, &put) else { return false };
         self.snapshot = appended.lsn;
+        let index = self.stream.index();
+        let first = index.get(index.first_seq());
+        self.snapshot_from = first.map_or(u32::MAX, |first| first.position.segment);
         let state = self.stream.snapshot();
         let state = Record::StreamState { stream: self.id, state: &state };
         self.log(context, Wish::Lazy, &state).is_ok()

@@ -72,7 +72,9 @@ impl Slot {
 
     /// Answers a confirmed ack as soon as it is durable; never, if the store takes no writes.
     fn confirm(&mut self, context: &mut Context, id: ConsumerId, to: &[u8]) {
-        if !self.log_delta(context, id, Wish::Eager) {
+        // An ack that comes again has nothing left to log, though the log may not have it.
+        let poisoned = !self.is_memory && context.log.poisoned().is_some();
+        if !self.log_delta(context, id, Wish::Eager) || poisoned {
             return;
         }
         let logged = !self.is_memory && self.consumers.get(&id).is_some_and(|slot| slot.is_logged);

@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use tradewind_store::{ConsumerId, Durability, Log, Lsn, StreamId};
+use tradewind_store::{ConsumerId, Durability, Log, Lsn, Poisoned, StreamId};
 use tradewind_subject::Timestamp;
 
 use super::outgoing::Outgoing;
@@ -156,15 +156,18 @@ impl Context {
     /// Where an answer goes that speaks of what has been appended so far: out if all that is as
     /// durable as the options ask, else with the commit that covers it.
     pub(super) fn after_commit(&mut self) -> &mut Outgoing {
-        let safe = self.safe();
-        // Of a store that takes no writes nothing more becomes durable, and its refusals can't wait.
-        if self.log.appended() <= safe || self.log.poisoned().is_some() {
+        if self.log.appended() <= self.safe() {
             &mut self.out
         } else if self.is_committing && self.log.appended() <= self.in_flight_to {
             &mut self.in_flight
         } else {
             &mut self.held
         }
+    }
+
+    /// Why some of what was appended will never be durable, if so: nothing may be said of it.
+    pub(super) fn stuck(&self) -> Option<&Poisoned> {
+        self.log.poisoned().filter(|_| self.safe() < self.log.appended())
     }
 
     /// Memory has its commits at once.

@@ -60,13 +60,21 @@ impl Shard {
             self.serve(call, publish.payload)
         };
         self.context.api_total += 1;
-        let Some(answer) = answer else { return true };
+        let Some(mut answer) = answer else { return true };
+        let stuck = self.context.stuck().map(ApiError::stream_general_error);
+        let is_stuck = stuck.is_some();
+        if let Some(error) = stuck.filter(|_| answer.is_ok()) {
+            // It may speak of what a restart does not find.
+            answer = Err(error);
+        }
         let json = answer.unwrap_or_else(|error| {
             self.context.api_errors += 1;
             response::refusal(call, &error)
         });
         if !publish.reply.is_empty() {
-            self.context.after_commit().answer(publish.reply, |out| out.extend_from_slice(&json));
+            let context = &mut self.context;
+            let out = if is_stuck { &mut context.out } else { context.after_commit() };
+            out.answer(publish.reply, |out| out.extend_from_slice(&json));
         }
         true
     }

@@ -14,6 +14,10 @@ use crate::stream::{self, Admission, PublishRecord};
 impl Slot {
     /// Decides about `publish`, keeps it, and sees that it is acknowledged.
     pub(super) fn capture(&mut self, context: &mut Context, publish: &Publish<'_>) {
+        if !self.is_memory && let Some(why) = context.log.poisoned() {
+            let error = ApiError::stream_store_failed(why);
+            return self.refuse_at_once(context, publish.reply, &error);
+        }
         let block = without_request_info(publish.headers);
         let headers = PublishHeaders::parse(&block);
         let is_wanted = self.retention != Retention::Interest || self.is_wanted(publish.subject);
@@ -44,7 +48,7 @@ impl Slot {
         };
         match stored {
             Ok(seq) => self.acknowledge(context, publish.reply, seq, false),
-            Err(error) => self.refuse(context, publish.reply, &error),
+            Err(error) => self.refuse_at_once(context, publish.reply, &error),
         }
     }
 
@@ -151,5 +155,13 @@ impl Slot {
         }
         let out = if self.is_memory { &mut context.out } else { context.after_commit() };
         out.answer(reply, |out| append_pub_error(out, self.name(), error));
+    }
+
+    /// As [`Slot::refuse`], of an error that speaks of nothing in the stream: without room or after
+    /// an I/O error there may be no commit to wait for.
+    fn refuse_at_once(&self, context: &mut Context, reply: &[u8], error: &ApiError) {
+        if !reply.is_empty() && !self.stream.config().no_ack {
+            context.out.answer(reply, |out| append_pub_error(out, self.name(), error));
+        }
     }
 }

@@ -115,12 +115,21 @@ struct Reborn {
     has_config: bool,
     /// Configurations of consumers whose state comes next.
     consumers: BTreeMap<ConsumerId, Stored<ConsumerConfig>>,
+    /// Messages that the last snapshot counts as live and that are in no segment: they left after
+    /// it, and another snapshot says so, or they are lost.
+    missing: Vec<std::ops::RangeInclusive<u64>>,
 }
 
 impl Reborn {
     fn partial(id: StreamId) -> Reborn {
         let slot = Slot::new(id, Stream::new(StreamConfig::default(), Timestamp(0)));
-        Reborn { slot, is_partial: true, has_config: false, consumers: BTreeMap::new() }
+        Reborn {
+            slot,
+            is_partial: true,
+            has_config: false,
+            consumers: BTreeMap::new(),
+            missing: Vec::new(),
+        }
     }
 }
 
@@ -239,6 +248,7 @@ fn put(
             is_partial: false,
             has_config: true,
             consumers: BTreeMap::new(),
+            missing: Vec::new(),
         };
         reborn.slot.snapshot = replayed.lsn;
     } else if reborn.is_partial {
@@ -288,13 +298,10 @@ fn restore(
     let snapshot =
         Snapshot::decode(state).map_err(|error| Nonsense::State(id, error.to_string()))?;
     if !reborn.has_config {
-        return Err(Nonsense::NoConfig(id).into());
+        // The first half of this snapshot was in a segment that is gone; a whole one follows.
+        return Ok(());
     }
-    let missing = reborn.slot.stream.reconcile(&snapshot, removed);
-    if !missing.is_empty() {
-        let name = reborn.slot.name().to_owned();
-        return Err(Nonsense::Missing(name, missing).into());
-    }
+    reborn.missing = reborn.slot.stream.reconcile(&snapshot, removed);
     reborn.is_partial = false;
     Ok(())
 }
@@ -326,6 +333,10 @@ impl Shard {
         if let Some((id, _)) = reborn.iter().find(|(_, reborn)| reborn.is_partial) {
             return Err(OpenError::Replay(Nonsense::NoConfig(id.0).into()).into());
         }
+        if let Some(reborn) = reborn.values().find(|reborn| !reborn.missing.is_empty()) {
+            let (name, missing) = (reborn.slot.name().to_owned(), reborn.missing.clone());
+            return Err(OpenError::Replay(Nonsense::Missing(name, missing).into()).into());
+        }
         for (segment, bytes) in released {
             log.released_bytes(segment, bytes);
         }
@@ -342,6 +353,7 @@ impl Shard {
     }
 
     fn bring_back(&mut self, id: StreamId, mut slot: Slot) {
+        slot.refit();
         slot.all_durable();
         let ids: Vec<_> = slot.consumers.keys().copied().collect();
         for consumer in ids {

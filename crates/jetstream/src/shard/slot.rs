@@ -32,6 +32,8 @@ pub(super) struct Slot {
     pub(super) committing_seq: u64,
     /// Where in the log its last snapshot is: before that, nothing about its state is needed.
     pub(super) snapshot: Lsn,
+    /// The oldest segment with a message that this snapshot counts as live.
+    pub(super) snapshot_from: u32,
     pub(super) entered: Option<Timestamp>,
     /// Consumers whose changes are not in the log yet.
     pub(super) changed: Vec<ConsumerId>,
@@ -77,6 +79,7 @@ impl Slot {
             durable_seq: 0,
             committing_seq: 0,
             snapshot: Lsn::ZERO,
+            snapshot_from: 0,
             entered: None,
             changed: Vec::new(),
             stream,
@@ -93,6 +96,14 @@ impl Slot {
 
     pub(super) fn name(&self) -> &str {
         &self.stream.config().name
+    }
+
+    /// Takes over what the stream's configuration says, after a replay changed it.
+    pub(super) fn refit(&mut self) {
+        let config = self.stream.config();
+        self.is_memory = config.storage == Storage::Memory;
+        self.retention = config.retention;
+        self.ack_prefix = pub_ack_prefix(&config.name, None);
     }
 
     /// Tells the shell what the stream captures.
@@ -193,7 +204,10 @@ impl Slot {
         self.stream.forget_expired_ids(context.now);
         if let Some(expiry) = self.stream.plan_expiry(context.now, TURN) {
             let ranges = &expiry.ranges;
-            self.remove(context, tradewind_store::RemoveReason::Expired, ranges, false);
+            if !self.remove(context, tradewind_store::RemoveReason::Expired, ranges, false) {
+                // The store takes no writes: to try again would only turn in circles.
+                return;
+            }
         }
         self.enter_expiry(context);
     }

@@ -47,13 +47,13 @@ pub(super) fn accountz(shared: &Shared, now: Timestamp, query: &Query) -> Result
         name if name == global => Some(Detail::of_global(shared)),
         name => return Err(BadQuery(format!("Account {name} does not exist"))),
     };
-    Answer::of(&Accountz {
+    Ok(Answer::of(&Accountz {
         server_id: &shared.info.server_id,
         now: Time(now),
         system_account: SYSTEM,
         accounts: detail.is_none().then_some([global, SYSTEM]),
         account_detail: detail,
-    })
+    }))
 }
 
 impl<'a> Detail<'a> {
@@ -160,7 +160,7 @@ pub(super) fn accstatz(shared: &Shared, now: Timestamp, query: &Query) -> Result
             slow_consumers: 0,
         });
     }
-    Answer::of(&Accstatz { server_id: &shared.info.server_id, now: Time(now), account_statz })
+    Ok(Answer::of(&Accstatz { server_id: &shared.info.server_id, now: Time(now), account_statz }))
 }
 
 /// Something there is none of.

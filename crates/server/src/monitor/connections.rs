@@ -185,7 +185,7 @@ pub(super) fn answer(shared: &Shared, now: Timestamp, query: &Query) -> Result<A
     let page = request.page;
     let known = request.account.is_empty() || request.account == shared.account.name;
     if !known {
-        return Answer::of(&Connz {
+        return Ok(Answer::of(&Connz {
             server_id: "",
             now: Time(now),
             num_connections: 0,
@@ -193,7 +193,7 @@ pub(super) fn answer(shared: &Shared, now: Timestamp, query: &Query) -> Result<A
             offset: page.offset,
             limit: page.limit,
             connections: None,
-        });
+        }));
     }
     let needs_subscriptions = request.subs != Subs::Hidden || !request.filter.is_empty();
     let subscriptions = if needs_subscriptions { by_client(shared) } else { BTreeMap::new() };
@@ -204,7 +204,7 @@ pub(super) fn answer(shared: &Shared, now: Timestamp, query: &Query) -> Result<A
     request.order.sort(&mut found, now);
     let connections: Vec<Entry> =
         page.cut(found).iter().map(|shown| Entry::new(shown, &request, of(shown), now)).collect();
-    Answer::of(&Connz {
+    Ok(Answer::of(&Connz {
         server_id: &shared.info.server_id,
         now: Time(now),
         num_connections: connections.len(),
@@ -212,7 +212,7 @@ pub(super) fn answer(shared: &Shared, now: Timestamp, query: &Query) -> Result<A
         offset: page.offset,
         limit: page.limit,
         connections: Some(connections),
-    })
+    }))
 }
 
 /// All subscriptions by owner, each owner's in the order of subjects.

@@ -203,7 +203,7 @@ impl Request {
         query.boolean("direct-consumers")?;
         let config = query.boolean("config")?;
         let page = Page::of(query)?;
-        // One server leads everything there is.
+        // One server leads everything, so these leave nothing out.
         query.boolean("leader-only")?;
         query.boolean("stream-leader-only")?;
         let raft = query.boolean("raft")?;
@@ -229,8 +229,10 @@ pub(super) async fn answer(
     let options = shared.options.jetstream.as_ref().filter(|_| report.is_some());
     let streams = report.as_ref().map_or(&[][..], |report| &report.streams);
     let consumers = streams.iter().map(|stream| stream.consumers.len()).sum();
+    // One server leads everything there is.
+    let shows_leaders = request.raft && report.is_some();
     let details = report.as_ref().filter(|_| request.wants_details(&shared.account.name));
-    Answer::of(&Jsz {
+    Ok(Answer::of(&Jsz {
         usage: report.as_ref().map_or_else(Usage::none, Usage::of_server),
         server_id: &shared.info.server_id,
         now: Time(now),
@@ -238,18 +240,17 @@ pub(super) async fn answer(
         config: options.map(Config::new).unwrap_or_default(),
         limits: options.map(Limits::new),
         streams: streams.len(),
-        streams_leader: request.raft.then_some(streams.len()),
+        streams_leader: shows_leaders.then_some(streams.len()),
         consumers,
-        consumers_leader: request.raft.then_some(consumers),
+        consumers_leader: shows_leaders.then_some(consumers),
         messages: streams.iter().map(|stream| stream.info.state.messages).sum(),
         bytes: streams.iter().map(|stream| stream.info.state.bytes).sum(),
         account_details: details
             .map(|report| AccountDetail::new(shared, report, &request))
             .into_iter()
             .collect(),
-        // nats-server counts the system account when JetStream is off.
-        total: 1,
-    })
+        total: usize::from(report.is_some()),
+    }))
 }
 
 impl<'a> AccountDetail<'a> {

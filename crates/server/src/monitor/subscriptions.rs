@@ -76,7 +76,7 @@ pub(super) fn answer(shared: &Shared, now: Timestamp, query: &Query) -> Result<A
     let known = account.is_empty() || account == shared.account.name;
     let found = if known && listed { matching(shared, test) } else { Vec::new() };
     let total = found.len();
-    Answer::of(&Subsz {
+    Ok(Answer::of(&Subsz {
         server_id: &shared.info.server_id,
         now: Time(now),
         stats: if known { Stats::of(shared) } else { Stats::default() },
@@ -84,7 +84,7 @@ pub(super) fn answer(shared: &Shared, now: Timestamp, query: &Query) -> Result<A
         offset: page.offset,
         limit: page.limit,
         subscriptions_list: page.cut(found).iter().map(|it| Detail::new(shared, it)).collect(),
-    })
+    }))
 }
 
 /// The subscriptions that match `test`, or all if it is empty, in the order of connections.

@@ -23,7 +23,7 @@ impl Resolver<'_> {
             let given = flag.cloned().or(setting).filter(|secret| !secret.0.is_empty());
             given.map(|secret| Secret::from(secret.0))
         };
-        let user = flags.username.clone().or(block.username.map(|user| user.value));
+        let user = flags.username.clone().or_else(|| Some(block.username?.value));
         let auth = AuthConfig {
             user: user.filter(|user| !user.is_empty()),
             password: secret(flags.password.as_ref(), block.password.map(|it| it.value)),
@@ -31,7 +31,8 @@ impl Resolver<'_> {
             users: block.users.unwrap_or_default().into_iter().map(user_config).collect(),
             // The reader of the file has applied them to each user.
             default_permissions: None,
-            no_auth_user: super::value(&self.config.no_auth_user).filter(|name| !name.is_empty()),
+            no_auth_user: super::value(self.config.no_auth_user.as_ref())
+                .filter(|name| !name.is_empty()),
         };
         let timeout = block.timeout.map(|timeout| timeout.value);
         (auth, timeout.filter(|timeout| !timeout.is_zero()).unwrap_or(usual_timeout))

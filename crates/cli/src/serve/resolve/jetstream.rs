@@ -17,7 +17,7 @@ impl Resolver<'_> {
         if !flags.jetstream.unwrap_or(block.enabled) {
             return None;
         }
-        let store_dir = either(&flags.store_dir, self.config.store_dir.clone());
+        let store_dir = either(flags.store_dir.as_ref(), self.config.store_dir.clone());
         let store_dir = store_dir.filter(|dir| !dir.is_empty()).map_or_else(
             || {
                 let text = "Temporary storage directory used, data could be lost on system reboot";
@@ -28,11 +28,11 @@ impl Resolver<'_> {
         );
         // Negative is as good as not given: a share of what there is.
         let size = |flag: Option<i64>, setting| flag.or(setting).filter(|size| 0 <= *size);
-        let memory = size(flags.max_memory_store, value(&block.max_memory_store));
-        let file = size(flags.max_file_store, value(&block.max_file_store));
-        let sync = either(&flags.sync_interval, block.sync_interval.clone());
+        let memory = size(flags.max_memory_store, value(block.max_memory_store.as_ref()));
+        let file = size(flags.max_file_store, value(block.max_file_store.as_ref()));
+        let sync = either(flags.sync_interval.as_ref(), block.sync_interval.clone());
         let usual = JetStreamOptions::new(&store_dir);
-        let consumers = value(&block.limits.default_max_consumers).filter(|max| *max != 0);
+        let consumers = value(block.limits.default_max_consumers.as_ref()).filter(|max| *max != 0);
         Some(JetStreamOptions {
             max_memory: memory.or(defaults.memory).unwrap_or(usual.max_memory),
             max_file: file.or_else(|| (defaults.storage)(&store_dir)).unwrap_or(usual.max_file),
@@ -41,7 +41,7 @@ impl Resolver<'_> {
                 Some(SyncInterval::Always) => SyncPolicy::Always,
                 None => usual.sync,
             },
-            strict: value(&block.strict).unwrap_or(usual.strict),
+            strict: value(block.strict.as_ref()).unwrap_or(usual.strict),
             default_max_consumers: consumers.unwrap_or(usual.default_max_consumers),
             ..usual
         })

@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tradewind_conf::{Config, FlagOutcome, Flags, NoSource, parse, parse_flags};
@@ -17,7 +17,7 @@ fn read(text: &str, args: &str) -> Result<Resolved, Vec<String>> {
     let defaults = Defaults {
         temp_dir: PathBuf::from("/tmp"),
         memory: Some(300),
-        storage: Box::new(|dir| (dir == PathBuf::from("/s")).then_some(400)),
+        storage: Box::new(|dir| (dir == Path::new("/s")).then_some(400)),
     };
     resolve(config, &flags, &defaults)
 }
