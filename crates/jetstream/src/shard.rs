@@ -18,7 +18,7 @@ mod recover;
 mod report;
 mod slot;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tradewind_proto::Publish;
 use tradewind_store::StreamId;
@@ -58,6 +58,7 @@ pub struct Shard {
     slots: BTreeMap<StreamId, Slot>,
     names: BTreeMap<String, StreamId>,
     context: Context,
+    is_closing: bool,
 }
 
 impl Shard {
@@ -96,21 +97,32 @@ impl Shard {
     /// than one turn allows.
     pub fn turn(&mut self, now: Timestamp) -> bool {
         self.context.now = now;
-        let kicked = std::mem::take(&mut self.context.kicked);
+        if self.context.log.poisoned().is_some() {
+            // Nothing more becomes durable: what waits for it is never said.
+            self.context.held.clear();
+            self.context.in_flight.clear();
+        }
+        let may_deliver = !self.is_closing && !self.context.log.is_stalled();
+        let kicked =
+            if may_deliver { std::mem::take(&mut self.context.kicked) } else { BTreeSet::new() };
         for (stream, consumer) in kicked {
             if let Some(slot) = self.slots.get_mut(&stream) {
                 slot.pump(&mut self.context, consumer);
             }
         }
-        let touched = std::mem::take(&mut self.context.touched);
-        for stream in touched {
+        self.log_touched();
+        self.reap();
+        self.context.commit_memory();
+        may_deliver && !self.context.kicked.is_empty()
+    }
+
+    /// Writes down what changed in consumers.
+    fn log_touched(&mut self) {
+        for stream in std::mem::take(&mut self.context.touched) {
             if let Some(slot) = self.slots.get_mut(&stream) {
                 slot.log_deltas(&mut self.context);
             }
         }
-        self.reap();
-        self.context.commit_memory();
-        !self.context.kicked.is_empty()
     }
 
     /// Somebody began or ceased to listen to `subject`, a deliver subject.
@@ -133,9 +145,10 @@ impl Shard {
         }
     }
 
-    /// Ends all waiting pulls, because the server stops.
+    /// Ends all waiting pulls and delivers nothing more, because the server stops.
     pub fn close(&mut self, now: Timestamp) {
         self.context.now = now;
+        self.is_closing = true;
         for slot in self.slots.values_mut() {
             slot.say_goodbye(&mut self.context);
             slot.log_deltas(&mut self.context);

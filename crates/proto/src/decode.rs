@@ -65,6 +65,9 @@ pub enum DecodeError {
     ClientError,
 }
 
+/// Blanks before an argument that has not ended yet; more is an oversized line.
+const BLANKS_MAX: usize = 64 * 1024;
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Verb {
     Publish,
@@ -216,6 +219,9 @@ fn verb(input: &[u8]) -> Result<Option<(Verb, usize)>, DecodeError> {
 fn line(rest: &[u8], limit: usize) -> Result<Option<(&[u8], usize)>, DecodeError> {
     // The limit counts from the first byte that is not blank, and a CR is not counted.
     let Some(newline) = memchr(b'\n', rest) else {
+        if limit + BLANKS_MAX < rest.len() {
+            return Err(DecodeError::ControlLine);
+        }
         let argument = rest.trim_ascii_start();
         let argument = argument.strip_suffix(b"\r").unwrap_or(argument);
         return if limit < argument.len() { Err(DecodeError::ControlLine) } else { Ok(None) };

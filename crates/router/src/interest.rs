@@ -63,8 +63,8 @@ impl<T> Subscription<T> {
     /// Counts one message, if it is still wanted.
     #[inline]
     pub fn take_turn(&self) -> Turn {
-        let n_before = self.delivered.fetch_add(1, Ordering::Relaxed);
-        match self.max.load(Ordering::Relaxed) {
+        let n_before = self.delivered.fetch_add(1, Ordering::SeqCst);
+        match self.max.load(Ordering::SeqCst) {
             0 => Turn::Deliver,
             max if n_before + 1 < max => Turn::Deliver,
             max if n_before + 1 == max => Turn::Last,
@@ -84,8 +84,8 @@ impl<T> Subscription<T> {
 
     /// Ends it after `max` messages since it was made. Whether it is over already.
     pub(crate) fn end_after(&self, max: u64) -> bool {
-        self.max.store(max, Ordering::Relaxed);
-        max <= self.delivered()
+        self.max.store(max, Ordering::SeqCst);
+        max <= self.delivered.load(Ordering::SeqCst)
     }
 }
 

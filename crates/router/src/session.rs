@@ -287,9 +287,11 @@ impl<T> Session<T> {
         }
     }
 
-    /// Forgets a subscription that has had its last message.
-    pub fn forget(&mut self, sid: &[u8]) -> Option<Arc<Subscription<T>>> {
-        self.subscriptions.remove(sid)
+    /// Forgets a subscription that has had its last message. Whether it was still known: its sid
+    /// may belong to another one by now.
+    pub fn forget(&mut self, ended: &Arc<Subscription<T>>) -> bool {
+        let is_known = self.subscriptions.get(&ended.sid).is_some_and(|s| Arc::ptr_eq(s, ended));
+        is_known && self.subscriptions.remove(&ended.sid).is_some()
     }
 
     /// Whether a publish has a subject that a pedantic client should hear about. It is routed all

@@ -54,25 +54,39 @@ impl Account {
         self.tell_shard(&subscription.subject);
     }
 
-    /// Takes a subscription out.
-    pub(crate) fn remove(&self, subscription: &Arc<Subscription<Target>>) {
-        self.interest.write().remove(subscription);
-        self.tell_shard(&subscription.subject);
+    /// Takes a subscription out. Whether it was there.
+    pub(crate) fn remove(&self, subscription: &Arc<Subscription<Target>>) -> bool {
+        let removed = self.interest.write().remove(subscription);
+        if removed {
+            self.tell_shard(&subscription.subject);
+        }
+        removed
+    }
+
+    /// Puts `after` in the place of `before`, so that nobody sees both or neither.
+    pub(crate) fn replace(
+        &self,
+        before: &[Arc<Subscription<Target>>],
+        after: &[Arc<Subscription<Target>>],
+    ) {
+        {
+            let mut interest = self.interest.write();
+            for subscription in before {
+                interest.remove(subscription);
+            }
+            for subscription in after {
+                interest.insert(subscription);
+            }
+        }
+        for subscription in before.iter().chain(after) {
+            self.tell_shard(&subscription.subject);
+        }
     }
 
     /// Takes out all of `subscriptions`.
     pub(crate) fn remove_all(&self, subscriptions: &[Arc<Subscription<Target>>]) {
-        if subscriptions.is_empty() {
-            return;
-        }
-        {
-            let mut interest = self.interest.write();
-            for subscription in subscriptions {
-                interest.remove(subscription);
-            }
-        }
-        for subscription in subscriptions {
-            self.tell_shard(&subscription.subject);
+        if !subscriptions.is_empty() {
+            self.replace(subscriptions, &[]);
         }
     }
 

@@ -5,8 +5,7 @@ mod reader;
 mod writer;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock, Weak};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
 
 use parking_lot::Mutex;
@@ -29,7 +28,9 @@ pub(crate) struct Client {
     pub(crate) peer: SocketAddr,
     pub(crate) start: Timestamp,
     pub(crate) outbox: Outbox,
-    stream: Arc<TcpStream>,
+    /// The socket, as long as the connection's own tasks hold it: a handle that others keep must not
+    /// keep it open.
+    stream: Weak<TcpStream>,
     closing: Notify,
     close_reason: OnceLock<CloseReason>,
     with_headers: AtomicBool,
@@ -43,8 +44,8 @@ pub(crate) struct Client {
     pub(crate) ping_sent: AtomicI64,
     pub(crate) rtt: AtomicI64,
     pub(crate) identity: Mutex<Identity>,
-    /// Sids of subscriptions that ended by count, for the owner to forget.
-    pub(crate) ended: Mutex<Vec<Box<[u8]>>>,
+    /// Subscriptions that ended by count, for the owner to forget.
+    pub(crate) ended: Mutex<Vec<Arc<Subscription<Target>>>>,
     /// What the user may publish, and which requests it may answer; none if everything.
     gate: Mutex<Option<PublishGate>>,
     /// Whether `gate` has to hear of deliveries.
@@ -65,7 +66,7 @@ pub(crate) struct Identity {
 impl Client {
     pub(crate) fn new(
         id: ClientId,
-        stream: Arc<TcpStream>,
+        stream: &Arc<TcpStream>,
         peer: SocketAddr,
         start: Timestamp,
         max_pending: usize,
@@ -75,7 +76,7 @@ impl Client {
             peer,
             start,
             outbox: Outbox::new(max_pending),
-            stream,
+            stream: Arc::downgrade(stream),
             closing: Notify::new(),
             close_reason: OnceLock::new(),
             with_headers: AtomicBool::new(false),
@@ -159,7 +160,9 @@ impl Client {
 
     /// Sees that what waits gets written: from here if it is little.
     pub(crate) fn flush(&self) {
-        self.outbox.flush(&self.stream);
+        if let Some(stream) = self.stream.upgrade() {
+            self.outbox.flush(&stream);
+        }
     }
 
     /// Ends the connection. What waits is still written, if the client reads it.

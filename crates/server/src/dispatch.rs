@@ -120,6 +120,7 @@ impl Dispatcher {
             Target::Client(client) => {
                 let turn = subscription.take_turn();
                 if turn == Turn::Over {
+                    self.end(subscription, client);
                     return false;
                 }
                 let appended = client.deliver(subscription, publish);
@@ -127,8 +128,7 @@ impl Dispatcher {
                     self.dirty.push(Arc::clone(client));
                 }
                 if turn == Turn::Last {
-                    self.account.remove(subscription);
-                    client.ended.lock().push(subscription.sid.clone());
+                    self.end(subscription, client);
                 }
                 matches!(appended, Appended::First | Appended::More)
             }
@@ -136,6 +136,13 @@ impl Dispatcher {
                 self.batch.push(*purpose, publish, origin.no_responders);
                 true
             }
+        }
+    }
+
+    /// A subscription has had all it asked for.
+    fn end(&self, subscription: &Arc<Subscription<Target>>, client: &Client) {
+        if self.account.remove(subscription) {
+            client.ended.lock().push(Arc::clone(subscription));
         }
     }
 
@@ -188,6 +195,18 @@ impl Dispatcher {
         slow
     }
 
+    /// Hands over what was given already, whatever becomes of this publisher.
+    fn abandon(&mut self) {
+        for client in self.dirty.drain(..) {
+            client.outbox.wake_writer();
+        }
+        if !self.batch.is_empty()
+            && let Some(shard) = self.account.shard()
+        {
+            shard.leave(Letter::Batch(std::mem::take(&mut self.batch)));
+        }
+    }
+
     /// Waits until there is room: for a client a bounded time, for the shard as long as it takes.
     pub(crate) async fn slow_down(slow: Slow) {
         match slow {
@@ -206,5 +225,12 @@ impl Dispatcher {
         self.random ^= self.random >> 7;
         self.random ^= self.random << 17;
         tradewind_subject::int::usize_from(self.random >> 16) % n.max(1)
+    }
+}
+
+// A publisher may end in the middle of its work: those it gave something to must not wait for ever.
+impl Drop for Dispatcher {
+    fn drop(&mut self) {
+        self.abandon();
     }
 }

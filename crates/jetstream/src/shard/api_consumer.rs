@@ -1,6 +1,6 @@
 //! Calls of the API about consumers.
 
-use tradewind_store::{ConsumerId, Ranges, Record, SeqRange, Wish};
+use tradewind_store::{ConsumerId, Ranges, Record, RemoveReason, SeqRange, Wish};
 use tradewind_subject::{Timestamp, int::usize_from};
 
 use super::Shard;
@@ -130,10 +130,9 @@ impl Slot {
             logged: is_logged,
             seed: context.next_random(),
         };
-        // Deliver policies look at what may be spoken of; what is on its way counts as new.
+        self.log_deltas(context);
         let consumer = Consumer::new(context.now, setup, self.stream.index());
         let slot = ConsumerSlot::new(consumer, context.now, is_logged);
-        self.log_deltas(context);
         if is_logged && !self.write_consumer(context, id, &slot, Wish::Eager) {
             return Err(ApiError::consumer_create("the store takes no writes"));
         }
@@ -213,8 +212,31 @@ impl Slot {
         if slot.is_logged && !self.write_consumer(context, id, slot, Wish::Eager) {
             return Err(ApiError::consumer_create("the store takes no writes"));
         }
+        self.remove_unneeded(context);
         context.kicked.insert((self.id, id));
         Ok(id)
+    }
+
+    /// With interest retention: takes out live messages that no consumer needs any more.
+    pub(super) fn remove_unneeded(&mut self, context: &mut Context) {
+        if self.retention != Retention::Interest {
+            return;
+        }
+        let index = self.stream.index();
+        let mut unneeded = Vec::new();
+        let mut next = index.next_live(0);
+        while let Some(seq) = next {
+            if let Some(entry) = index.get(seq) {
+                let subject = index.subject(entry.subject);
+                if !self.consumers.values().any(|slot| slot.consumer.still_needs(seq, subject)) {
+                    unneeded.push(seq);
+                }
+            }
+            next = index.next_live(seq + 1);
+        }
+        if !unneeded.is_empty() {
+            self.remove(context, RemoveReason::Acked, &ranges_of(&unneeded), false);
+        }
     }
 
     /// Deletes a consumer, and the messages that only waited for it. Whether the log took it; if

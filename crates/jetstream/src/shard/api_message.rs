@@ -90,7 +90,7 @@ impl Shard {
         };
         let durable = match &answer {
             Ok((_, message)) => message.seq <= slot.visible(),
-            Err(_) => true,
+            Err(_) => false,
         };
         let shown = Publish { subject: reply, reply: b"", headers, payload };
         let out = if durable { &mut self.context.out } else { self.context.after_commit() };

@@ -108,6 +108,16 @@ impl Shard {
         Some(Job::Commit(job))
     }
 
+    /// Whether the disk has hardly any room left.
+    pub fn space_low(&self) -> bool {
+        self.context.log.space_low()
+    }
+
+    /// Whether something was written that no sync has covered.
+    pub fn is_unsynced(&self) -> bool {
+        self.context.log.poisoned().is_none() && self.context.log.synced() < self.context.log.durable()
+    }
+
     /// Whether a commit found no room and waits to be tried again.
     pub fn is_stalled(&self) -> bool {
         self.context.log.is_stalled()
@@ -205,6 +215,8 @@ impl Shard {
             // message it can't be told from one whose message was lost.
             let is_outdated = slot.snapshot <= dead.last || slot.snapshot_from <= dead.id;
             if !slot.is_memory && is_outdated && !slot.write_snapshot(&mut self.context) {
+                // Tried again with the next segment: a state too long for a record stays so a while.
+                self.context.released = Some(dead.id);
                 return;
             }
         }
@@ -222,16 +234,20 @@ impl Slot {
         let config = super::recover::stream_body(&self.stream, false);
         let put = Record::StreamPut { stream: self.id, config: &config };
         let Ok(appended) = self.log(context, Wish::Lazy, &put) else { return false };
-        self.snapshot = appended.lsn;
         let index = self.stream.index();
         let first = index.get(index.first_seq());
-        self.snapshot_from = first.map_or(u32::MAX, |first| first.position.segment);
+        let from = first.map_or(u32::MAX, |first| first.position.segment);
         let state = self.stream.snapshot();
         let state = Record::StreamState { stream: self.id, state: &state };
-        self.log(context, Wish::Lazy, &state).is_ok()
+        let logged = self.log(context, Wish::Lazy, &state).is_ok()
             && self.consumers.iter().all(|(id, slot)| {
                 !slot.is_logged || self.write_consumer(context, *id, slot, Wish::Lazy)
-            })
+            });
+        if logged {
+            self.snapshot = appended.lsn;
+            self.snapshot_from = from;
+        }
+        logged
     }
 
     /// Writes a consumer's configuration and state.

@@ -13,6 +13,8 @@ use crate::consumer::{Action, Closing, Consumer};
 
 /// Messages that one consumer delivers before others have their turn.
 const TURN: usize = 512;
+/// Bytes that all together deliver before they are sent.
+const TURN_BYTES: usize = 1024 * 1024;
 
 impl Slot {
     /// Lets `act` work on a consumer, then does what the consumer asks for.
@@ -124,6 +126,9 @@ impl Slot {
             self.settle(context, id, &mut actions);
             context.actions = actions;
             let Some(candidate) = candidate else { return };
+            if TURN_BYTES < context.out.n_bytes() {
+                break;
+            }
             if asked.as_ref() != Some(&candidate.to) {
                 if !context.has_interest(&candidate.to) {
                     self.nobody_listens(context, id, &candidate.to);

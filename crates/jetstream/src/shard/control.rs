@@ -54,6 +54,8 @@ impl Shard {
             }
             _ => (),
         }
+        // What an answer tells of consumers has to be in the log that it waits for.
+        self.log_touched();
         let answer = if required_level_unmet(publish.headers) {
             Some(Err(ApiError::REQUIRED_API_LEVEL))
         } else {

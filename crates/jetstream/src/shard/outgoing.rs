@@ -85,6 +85,11 @@ impl Outgoing {
         acks.map(|parts| &self.bytes[parts.ranges()[0].clone()])
     }
 
+    /// How many bytes there are.
+    pub(crate) fn n_bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// How many messages there are.
     pub fn len(&self) -> usize {
         self.messages.len()

@@ -343,7 +343,7 @@ impl Shard {
         let mut context = Context::new(options, log, interest);
         context.now = now;
         context.last_id = last_id;
-        let mut shard = Shard { slots: BTreeMap::new(), names: BTreeMap::new(), context };
+        let mut shard = Shard { slots: BTreeMap::new(), names: BTreeMap::new(), context, is_closing: false };
         for (id, reborn) in reborn {
             shard.bring_back(id, reborn.slot);
         }
@@ -362,6 +362,8 @@ impl Shard {
             }
             slot.enlist(&mut self.context, consumer);
         }
+        // Consumers that live in memory only are gone, and with them what they alone needed.
+        slot.remove_unneeded(&mut self.context);
         slot.announce(&mut self.context);
         slot.enter_expiry(&mut self.context);
         self.names.insert(slot.name().to_owned(), id);

@@ -31,7 +31,7 @@ pub(crate) async fn serve(shared: Arc<Shared>, stream: TcpStream, peer: SocketAd
     let id = shared.clients.next_id();
     let client = Arc::new(Client::new(
         id,
-        Arc::clone(&stream),
+        &stream,
         peer,
         clock::now(),
         shared.options.max_pending,
@@ -51,8 +51,9 @@ pub(crate) async fn serve(shared: Arc<Shared>, stream: TcpStream, peer: SocketAd
 
     let mut connection = Connection::new(Arc::clone(&shared), Arc::clone(&client), nonce);
     let reason = tokio::select! {
-        reason = connection.read(&stream) => reason,
+        biased;
         () = client.closed() => CloseReason::ClientClosed,
+        reason = connection.read(&stream) => reason,
     };
     client.close(reason);
     connection.end();
@@ -179,6 +180,9 @@ impl Connection {
             let wanted = wanted.max(filled + missing);
             if buffer.len() < wanted {
                 buffer.resize(wanted, 0);
+            } else if filled == 0 && BUFFER_MAX < buffer.len() {
+                // It was for one large message.
+                buffer = Vec::new();
             }
             tokio::task::consume_budget().await;
         }
@@ -192,7 +196,10 @@ impl Connection {
         let missing = loop {
             match self.process(&buffer[used..*filled], &mut used) {
                 Ok(missing) => break missing,
-                Err(Stop::Authenticate(pending)) => self.run_bcrypt(*pending).await?,
+                Err(Stop::Authenticate(pending)) => {
+                    self.after_pass();
+                    self.run_bcrypt(*pending).await?;
+                }
                 Err(Stop::Close(reason)) => {
                     self.after_pass();
                     return Err(reason);
@@ -429,9 +436,10 @@ impl Connection {
     /// Forgets subscriptions that had their last message.
     fn forget_ended(&mut self) {
         let ended = std::mem::take(&mut *self.client.ended.lock());
-        for sid in ended {
-            self.session.forget(&sid);
-            self.client.n_subscriptions.fetch_sub(1, Ordering::Relaxed);
+        for subscription in ended {
+            if self.session.forget(&subscription) {
+                self.client.n_subscriptions.fetch_sub(1, Ordering::Relaxed);
+            }
         }
     }
 
