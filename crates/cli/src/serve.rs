@@ -1,5 +1,7 @@
 //! `tradewind serve`, and the whole of a link named `nats-server`: start, signals, stop.
 
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "what nats-server prints")]
+
 mod capacity;
 mod disk;
 mod files;

@@ -5,8 +5,8 @@ mod reader;
 mod writer;
 
 use std::net::SocketAddr;
-use std::sync::{Arc, OnceLock, Weak};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
 
 use parking_lot::Mutex;
 use tokio::net::TcpStream;

@@ -106,6 +106,8 @@ pub(crate) struct Mailbox {
 struct Queue {
     letters: Vec<Letter>,
     n_bytes: usize,
+    /// Nobody takes anything any more.
+    closed: bool,
 }
 
 impl std::fmt::Debug for Mailbox {
@@ -134,6 +136,9 @@ impl Mailbox {
             _ => 0,
         };
         let mut queue = self.queue.lock();
+        if queue.closed {
+            return false;
+        }
         queue.letters.push(letter);
         queue.n_bytes += size;
         let full = WAITING_MAX < queue.n_bytes;
@@ -142,6 +147,12 @@ impl Mailbox {
             self.filled.notify_one();
         }
         full
+    }
+
+    /// Nobody takes anything any more: what is left is dropped, and nobody waits for room.
+    pub(crate) fn close(&self) {
+        *self.queue.lock() = Queue { closed: true, ..Queue::default() };
+        self.emptied.notify_waiters();
     }
 
     /// Waits until less waits than may.

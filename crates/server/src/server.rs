@@ -197,7 +197,7 @@ async fn start_jetstream(
     options: &Options,
     info: &Info,
     account: &Arc<Account>,
-    log: &Log,
+    log: &Arc<Log>,
 ) -> Result<Option<ShardHost>, StartError> {
     let Some(jetstream) = &options.jetstream else { return Ok(None) };
     let begun = clock::now();
@@ -207,7 +207,7 @@ async fn start_jetstream(
         info.server_name.clone(),
         options.max_payload,
         Arc::clone(account),
-        random_seed(),
+        Arc::clone(log),
     )
     .await?;
     announce::jetstream(log, jetstream, &recovered);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,9 +18,10 @@ use tradewind_store::{DiskError, LogOptions, OsDisk, StreamId};
 use crate::account::Account;
 use crate::clock;
 use crate::dispatch::{Dispatcher, Origin, Target};
+use crate::log::Log;
 use crate::mailbox::{Letter, Mailbox, Purpose};
 use crate::options::{JetStreamOptions, SyncPolicy};
-use crate::shared::random_bytes;
+use crate::shared::{random_bytes, random_seed};
 
 /// What nobody waits for is committed after this long.
 const LAZY: Duration = Duration::from_millis(10);
@@ -27,6 +29,10 @@ const LAZY: Duration = Duration::from_millis(10);
 const QUIET: Duration = Duration::from_millis(100);
 /// A commit that found no room is tried again after this long.
 const RETRY: Duration = Duration::from_millis(100);
+/// Clients are written to whenever this much was given.
+const FLUSH_ABOVE: usize = 256 * 1024;
+/// How long a stop waits for housekeeping.
+const CHORE_PATIENCE: Duration = Duration::from_secs(10);
 /// The longest sleep.
 const SLEEP: Duration = Duration::from_secs(1);
 /// Work that comes at this pace is waited for without sleeping.
@@ -106,8 +112,9 @@ pub(crate) async fn start(
     server_name: String,
     max_payload: usize,
     account: Arc<Account>,
-    seed: u64,
+    log: Arc<Log>,
 ) -> Result<(ShardHost, Recovered), JetStreamError> {
+    let seed = random_seed();
     let directory = directory(&options.store_dir);
     make_directory(&directory)?;
     let disk = OsDisk::new(&directory).map_err(JetStreamError::Disk)?;
@@ -138,8 +145,15 @@ pub(crate) async fn start(
                     let mut host = Host::new(shard, inbox, account, seed, sync_every);
                     host.begin();
                     if opened.send(Ok(recovered)).is_ok() {
-                        host.run();
+                        // A bug here must not leave publishers waiting for a thread that is gone.
+                        let ran = catch_unwind(AssertUnwindSafe(|| host.run()));
+                        if ran.is_err() {
+                            log.error(
+                                "JetStream stopped after an internal error; core NATS goes on",
+                            );
+                        }
                     }
+                    host.retire();
                 }
                 Err(error) => drop(opened.send(Err(error))),
             }
@@ -202,6 +216,9 @@ struct Host {
     /// A job runs on a thread of its own.
     chore_running: bool,
     last_retry: Instant,
+    last_chore: Instant,
+    /// The shard has more to deliver than one turn allows.
+    more: bool,
 }
 
 impl Host {
@@ -229,6 +246,8 @@ impl Host {
             stopping: false,
             chore_running: false,
             last_retry: Instant::now(),
+            last_chore: Instant::now(),
+            more: false,
         }
     }
 
@@ -245,23 +264,22 @@ impl Host {
     }
 
     fn run(&mut self) {
-        let mut more = false;
         while !self.stopping {
-            let patience = if more { Duration::ZERO } else { self.patience() };
+            let patience = self.patience();
             let mut letters = std::mem::take(&mut self.letters);
             self.mailbox.take(&mut letters, patience, self.busy);
-            if !letters.is_empty() {
+            let idle = letters.iter().all(|letter| matches!(letter, Letter::Done(_)));
+            if !idle {
                 self.busy = self.last_work.elapsed() < BUSY;
                 self.last_work = Instant::now();
             }
-            let idle = letters.is_empty();
             letters.drain(..).for_each(|letter| self.open(letter));
             self.letters = letters;
             self.shard.on_time(clock::now());
-            more = self.turn();
+            self.turn();
             self.commit_if_due();
             self.chores();
-            if idle && !more {
+            if idle && !self.more {
                 self.mark_idle();
             }
         }
@@ -286,11 +304,14 @@ impl Host {
 
     /// How long to wait for work.
     fn patience(&self) -> Duration {
+        if self.more || (self.shard.wants_commit() && !self.shard.is_stalled()) {
+            return Duration::ZERO;
+        }
         let mut patience = SLEEP;
         if let Some(deadline) = self.shard.next_deadline() {
             patience = patience.min(deadline.since(clock::now()));
         }
-        if self.shard.is_stalled() {
+        if self.shard.is_stalled() || self.shard.space_low() {
             patience = patience.min(RETRY);
         }
         if let Some(since) = self.lazy_since {
@@ -307,11 +328,13 @@ impl Host {
     }
 
     /// Lets the shard deliver, and sends what it says.
-    fn turn(&mut self) -> bool {
-        let more = self.shard.turn(clock::now());
+    fn turn(&mut self) {
+        self.more = self.shard.turn(clock::now());
         self.apply_events();
         self.send();
-        more
+        if self.lazy_since.is_none() && self.shard.has_uncommitted() {
+            self.lazy_since = Some(Instant::now());
+        }
     }
 
     fn commit_if_due(&mut self) {
@@ -325,13 +348,12 @@ impl Host {
         } else if self.shard.wants_commit() {
             self.lazy_since = None;
             self.commit();
-        } else if self.shard.has_uncommitted() {
-            let since = *self.lazy_since.get_or_insert_with(Instant::now);
-            if LAZY <= since.elapsed() {
-                self.lazy_since = None;
-                let job = self.shard.next_lazy_commit();
-                self.run_job(job);
-            }
+        } else if self.shard.has_uncommitted()
+            && self.lazy_since.is_none_or(|since| LAZY <= since.elapsed())
+        {
+            self.lazy_since = None;
+            let job = self.shard.next_lazy_commit();
+            self.run_job(job);
         }
         if let Some(every) = self.sync_every
             && every <= self.last_sync.elapsed()
@@ -352,8 +374,10 @@ impl Host {
             let Some(job) = self.shard.next_write() else { break };
             self.shard.done(clock::now(), job.run());
         }
-        let job = self.shard.next_commit();
-        self.run_job(job);
+        if let Some(job) = self.shard.next_commit() {
+            self.shard.done(clock::now(), job.run());
+        }
+        self.turn();
     }
 
     /// Takes in what waits in the mailbox.
@@ -373,7 +397,8 @@ impl Host {
 
     /// Housekeeping on the disk, one job at a time, on a thread of its own.
     fn chores(&mut self) {
-        if self.chore_running || self.stopping {
+        let too_soon = self.shard.space_low() && self.last_chore.elapsed() < RETRY;
+        if self.chore_running || self.stopping || too_soon {
             return;
         }
         let Some(job) = self.shard.next_chore() else { return };
@@ -381,13 +406,21 @@ impl Host {
         let work = move || {
             mailbox.leave(Letter::Done(job.run()));
         };
+        self.last_chore = Instant::now();
         self.chore_running =
             std::thread::Builder::new().name("chore".to_owned()).spawn(work).is_ok();
     }
 
-    /// After some silence, marks on the disk that all is durable.
+    /// After some silence, sees that all is on disk, and marks there that it is.
     fn mark_idle(&mut self) {
-        if QUIET <= self.last_work.elapsed() && self.shard.mark_idle() {
+        if self.last_work.elapsed() < QUIET || self.shard.is_stalled() {
+            return;
+        }
+        if self.shard.is_unsynced() {
+            let job = self.shard.next_sync();
+            self.run_job(job);
+        }
+        if self.shard.mark_idle() {
             let job = self.shard.next_sync();
             self.run_job(job);
         }
@@ -397,7 +430,11 @@ impl Host {
         for event in self.shard.take_events() {
             match event {
                 Event::Captures { stream, subjects } => self.capture(stream, &subjects),
-                Event::Watch(subject) => self.account.watch(&subject),
+                Event::Watch(subject) => {
+                    self.account.watch(&subject);
+                    // Whoever came in between was not told of.
+                    self.shard.on_interest(clock::now(), &subject);
+                }
                 Event::Unwatch(subject) => self.account.unwatch(&subject),
             }
         }
@@ -410,10 +447,7 @@ impl Host {
             Arc::new(Subscription::new(STREAMS, b"", subject.as_bytes(), None, target))
         };
         let now: Vec<_> = subjects.iter().map(make).collect();
-        for subscription in &now {
-            self.account.add(subscription);
-        }
-        self.account.remove_all(&before);
+        self.account.replace(&before, &now);
         if !now.is_empty() {
             self.captures.insert(stream, now);
         }
@@ -425,26 +459,52 @@ impl Host {
             return;
         }
         let origin = Origin { client: JETSTREAM, echo: true, no_responders: false };
+        let mut n_bytes = 0;
         for message in self.outgoing.iter() {
             self.dispatcher.publish_to(origin, message.route, &message.publish);
+            n_bytes += message.publish.headers.len() + message.publish.payload.len();
+            if FLUSH_ABOVE < n_bytes {
+                n_bytes = 0;
+                self.dispatcher.flush();
+            }
         }
-        // Clients that take too long are closed when too much waits for them; nobody waits here.
-        let _ = self.dispatcher.flush();
+        // Who takes too long is closed when too much waits for it; the shard waits for nobody.
+        self.dispatcher.flush();
     }
 
+    /// The last words: nothing is delivered any more, everything said is on disk.
     fn finish(&mut self) {
         self.shard.close(clock::now());
         self.turn();
+        let job = self.shard.next_sync();
+        self.run_job(job);
         let job = self.shard.next_sync();
         self.run_job(job);
         if self.shard.mark_idle() {
             let job = self.shard.next_sync();
             self.run_job(job);
         }
+        // Until it is done, a chore holds the lock of the directory.
+        let begun = Instant::now();
+        let mut letters = Vec::new();
+        while self.chore_running && begun.elapsed() < CHORE_PATIENCE {
+            self.mailbox.take(&mut letters, RETRY, false);
+            for letter in letters.drain(..) {
+                if let Letter::Done(done) = letter {
+                    self.chore_running = false;
+                    self.shard.done(clock::now(), done);
+                }
+            }
+        }
+    }
+
+    /// Nobody finds JetStream any more.
+    fn retire(&mut self) {
         let control = std::mem::take(&mut self.control);
         self.account.remove_all(&control);
         for (_, subscriptions) in std::mem::take(&mut self.captures) {
             self.account.remove_all(&subscriptions);
         }
+        self.mailbox.close();
     }
 }

@@ -1,5 +1,7 @@
 //! A server inside a program: several at once, gone when they are told, never ending their host.
 
+#![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
+
 use std::net::TcpStream;
 
 use async_nats::ConnectOptions;

@@ -115,7 +115,8 @@ impl Shard {
 
     /// Whether something was written that no sync has covered.
     pub fn is_unsynced(&self) -> bool {
-        self.context.log.poisoned().is_none() && self.context.log.synced() < self.context.log.durable()
+        self.context.log.poisoned().is_none()
+            && self.context.log.synced() < self.context.log.durable()
     }
 
     /// Whether a commit found no room and waits to be tried again.

@@ -14,7 +14,9 @@ use crate::stream::{self, Admission, PublishRecord};
 impl Slot {
     /// Decides about `publish`, keeps it, and sees that it is acknowledged.
     pub(super) fn capture(&mut self, context: &mut Context, publish: &Publish<'_>) {
-        if !self.is_memory && let Some(why) = context.log.poisoned() {
+        if !self.is_memory
+            && let Some(why) = context.log.poisoned()
+        {
             let error = ApiError::stream_store_failed(why);
             return self.refuse_at_once(context, publish.reply, &error);
         }

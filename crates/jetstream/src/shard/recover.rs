@@ -343,7 +343,8 @@ impl Shard {
         let mut context = Context::new(options, log, interest);
         context.now = now;
         context.last_id = last_id;
-        let mut shard = Shard { slots: BTreeMap::new(), names: BTreeMap::new(), context, is_closing: false };
+        let mut shard =
+            Shard { slots: BTreeMap::new(), names: BTreeMap::new(), context, is_closing: false };
         for (id, reborn) in reborn {
             shard.bring_back(id, reborn.slot);
         }

@@ -29,13 +29,7 @@ const LINGER: Duration = Duration::from_millis(500);
 pub(crate) async fn serve(shared: Arc<Shared>, stream: TcpStream, peer: SocketAddr) {
     let stream = Arc::new(stream);
     let id = shared.clients.next_id();
-    let client = Arc::new(Client::new(
-        id,
-        &stream,
-        peer,
-        clock::now(),
-        shared.options.max_pending,
-    ));
+    let client = Arc::new(Client::new(id, &stream, peer, clock::now(), shared.options.max_pending));
     let nonce = shared.nonce();
     let mut greeting = Vec::new();
     shared.info_for(&client, &nonce).append_line(&mut greeting);

@@ -64,7 +64,8 @@ async fn source(file: Option<&Path>) -> Result<(Box<dyn AsyncRead + Send + Unpin
         let length = u64::try_from(content.len())?;
         return Ok((Box::new(io::Cursor::new(content)), length));
     };
-    let opened = File::open(file).await.with_context(|| format!("can't read {}", file.display()))?;
+    let opened =
+        File::open(file).await.with_context(|| format!("can't read {}", file.display()))?;
     let length = opened.metadata().await?.len();
     Ok((Box::new(opened), length))
 }
