@@ -68,7 +68,9 @@ impl Session {
         let out = global.printer();
         let complaints = Arc::new(Complaints::default());
         let addresses = addresses(server)?;
-        let options = watch(options(global).await?, Arc::clone(&complaints), out.clone());
+        let options = options(global, &addresses).await?;
+        let options = watch(options, Arc::clone(&complaints), out.clone());
+        let server = &redacted(server);
         let connecting = options.connect(addresses.as_slice());
         let Ok(connected) = tokio::time::timeout(global.timeout, connecting).await else {
             let problem = Problem::new(format!("{server} does not answer in time"));
@@ -174,12 +176,43 @@ pub(crate) fn addresses(server: &str) -> Result<Vec<ServerAddr>> {
     Ok(addresses)
 }
 
-async fn options(global: &Global) -> Result<ConnectOptions> {
+/// `server` without the passwords and tokens in it.
+fn redacted(server: &str) -> String {
+    let url = |url: &str| match (url.split_once("://"), url.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, host))) => format!("{scheme}://{host}"),
+        (None, Some((_, host))) => host.to_owned(),
+        (_, None) => url.to_owned(),
+    };
+    server.split(',').map(url).collect::<Vec<String>>().join(",")
+}
+
+/// `%40` as `@`, and so on.
+fn percent_decoded(text: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = text.as_bytes();
+    while let Some((&first, tail)) = rest.split_first() {
+        let code = tail.get(..2).and_then(|hex| std::str::from_utf8(hex).ok());
+        let code = code.filter(|_| first == b'%').and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        bytes.push(code.unwrap_or(first));
+        rest = if code.is_some() { &tail[2..] } else { tail };
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+async fn options(global: &Global, addresses: &[ServerAddr]) -> Result<ConnectOptions> {
     let mut options = ConnectOptions::new()
         .name(&global.connection_name)
         .connection_timeout(global.timeout)
         .request_timeout(Some(global.timeout));
-    options = credentials(options, global).await?;
+    // As in nats: what a URL says goes before flags. The library does not look at it.
+    let in_url = addresses.iter().find(|address| address.has_user_pass());
+    options = match in_url.map(|address| (address.username(), address.password())) {
+        Some((Some(user), Some(password))) => {
+            options.user_and_password(percent_decoded(user), percent_decoded(password))
+        }
+        Some((Some(token), None)) => options.token(percent_decoded(token)),
+        _ => credentials(options, global).await?,
+    };
     if let Some(prefix) = &global.inbox_prefix {
         options = options.custom_inbox_prefix(prefix);
     }
@@ -289,6 +322,25 @@ mod tests {
         assert_eq!(hosts("nats://a:1, tls://b:2"), ["a:1", "b:2"]);
         for bad in ["", " , ", "ws://a", "nats://:x"] {
             assert!(addresses(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn passwords_are_not_shown() {
+        let cases = [
+            ("nats://a:1", "nats://a:1"),
+            ("nats://u:p@a:1,tok@b", "nats://a:1,b"),
+            ("nats://u:p@q@a", "nats://a"),
+        ];
+        for (server, expected) in cases {
+            assert_eq!(redacted(server), expected);
+        }
+    }
+
+    #[test]
+    fn percent_codes_are_decoded() {
+        for (text, expected) in [("a%40b", "a@b"), ("100%", "100%"), ("%zz%41", "%zzA"), ("", "")] {
+            assert_eq!(percent_decoded(text), expected);
         }
     }
 }

@@ -13,6 +13,11 @@ mod output;
 mod problem;
 mod quickstart;
 mod run;
+#[expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "what the server says before it has a log is read by its launchers"
+)]
 mod serve;
 mod template;
 mod units;

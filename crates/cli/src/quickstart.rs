@@ -70,7 +70,7 @@ fn options(args: &Quickstart) -> Options {
 fn start_problem(args: &Quickstart, error: &StartError) -> Problem {
     let problem = Problem::new(format!("the server does not start: {error}"));
     match error {
-        StartError::Listen { .. } => problem.with_remedy(
+        StartError::Listen { .. } | StartError::Monitor { .. } => problem.with_remedy(
             "stop what listens there, or take other ports with --port and --http-port",
         ),
         _ => problem.with_remedy(format!(
@@ -102,7 +102,8 @@ async fn show(out: &Printer, args: &Quickstart, server: &Server) -> Result<()> {
     let store = args.store_dir.display();
     let text = format!("serving on {url}, keeping everything in {store}");
     step(out, "server", &text, json!({"url": url, "store_dir": args.store_dir}))?;
-    let monitoring = format!("http://{host}:{}", args.http_port);
+    let http_port = server.monitoring_address().map_or(args.http_port, |address| address.port());
+    let monitoring = format!("http://{host}:{http_port}");
     step(out, "monitoring", &monitoring, json!({"url": monitoring}))?;
 
     let client = async_nats::ConnectOptions::new().name("quickstart").connect(&url).await;

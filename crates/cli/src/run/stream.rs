@@ -57,7 +57,11 @@ async fn ls(session: &Session, args: &Ls) -> Result<()> {
     let mut streams = api::all(session, "STREAM.LIST", "streams", body.into()).await?;
     let found = streams.len();
     streams.retain(|stream| args.all || !is_bucket(fields::text(stream, "/config/name")));
-    streams.sort_by_key(|stream| fields::uint(stream, "/state/bytes"));
+    streams.sort_by(|a, b| {
+        let key =
+            |stream| (fields::uint(stream, "/state/bytes"), fields::text(stream, "/config/name"));
+        key(a).cmp(&key(b))
+    });
     let names = || streams.iter().map(|stream| fields::text(stream, "/config/name"));
     if session.out.is_json() {
         return session.out.json(&names().collect());
