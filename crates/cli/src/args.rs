@@ -22,7 +22,7 @@ use crate::units;
 #[command(
     name = "tradewind",
     version,
-    propagate_version = true,
+    disable_help_flag = true,
     max_term_width = 100,
     after_help = "\
 Examples:
@@ -126,6 +126,10 @@ pub(crate) struct Global {
     /// Show what the JetStream API is asked and answers.
     #[arg(long, global = true)]
     pub(crate) trace: bool,
+    /// Show this.
+    // One line for each flag: the long form would bury them in blank lines.
+    #[arg(short, long, global = true, action = clap::ArgAction::HelpShort)]
+    help: Option<bool>,
     #[arg(long, global = true, hide = true, env = "NATS_CONTEXT")]
     context: Option<String>,
     #[arg(long, global = true, hide = true)]
@@ -190,7 +194,6 @@ fn is_format(output: &str) -> bool {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run the server, with nats-server's flags.
-    #[command(disable_help_flag = true)]
     Serve {
         /// nats-server's flags: see `tradewind serve --help`.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]

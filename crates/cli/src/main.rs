@@ -13,11 +13,6 @@ mod output;
 mod problem;
 mod quickstart;
 mod run;
-#[expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "what the server says before it has a log is read by its launchers"
-)]
 mod serve;
 mod template;
 mod units;
@@ -60,10 +55,10 @@ fn command_line(name: &str, args: Vec<OsString>) -> ExitCode {
 }
 
 async fn execute(cli: Cli) -> anyhow::Result<()> {
-    cli.global.refuse_unsupported()?;
     if let Command::Quickstart(quickstart) = cli.command {
         return quickstart::run(&cli.global.printer(), &quickstart).await;
     }
+    cli.global.refuse_unsupported()?;
     cli.command.check_output(cli.global.output.as_deref())?;
     if let Command::Rtt(args) = &cli.command {
         return run::rtt(&cli.global, args).await;

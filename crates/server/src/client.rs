@@ -1,5 +1,6 @@
 //! One client connection: its handle, its reader task and its writer task.
 
+mod connection;
 pub(crate) mod outbox;
 mod reader;
 mod writer;

@@ -6,17 +6,15 @@ use crate::units;
 
 /// Publish messages.
 #[derive(Args, Debug)]
-#[command(
-    long_about = "Publish messages.\n\n\
-Bodies, subjects and header values may use functions that make every message different:\n  \
-{{Count}} {{TimeStamp}} {{Unix}} {{UnixNano}} {{Time}} {{ID}} {{UUID}} {{Random 10 100}}",
-    after_help = "\
+#[command(after_help = "\
+Bodies, subjects and header values may use functions that make every message different:
+  {{Count}} {{TimeStamp}} {{Unix}} {{UnixNano}} {{Time}} {{ID}} {{UUID}} {{Random 10 100}}
+
 Examples:
   tradewind pub greet 'hello'
   tradewind pub orders.{{Count}} 'order {{ID}}' --count 100 --sleep 10ms
   tradewind pub orders.new -H Nats-Msg-Id:1 -J 'stored once'
-  tradewind pub logs --send-on newline"
-)]
+  tradewind pub logs --send-on newline")]
 pub(crate) struct Publish {
     /// Subject to publish to.
     pub(crate) subject: String,
@@ -200,17 +198,15 @@ pub(crate) struct Request {
 
 /// Answer requests.
 #[derive(Args, Debug)]
-#[command(
-    long_about = "Answer requests.\n\n\
-The body may use the functions of `pub`, and {{.Request}} for the body of the request. In --command, \
-{{1}} is the second token of the request's subject; the command finds the request in \
-NATS_REQUEST_SUBJECT and NATS_REQUEST_BODY.",
-    after_help = "\
+#[command(after_help = "\
+The body may use the functions of `pub`, and {{.Request}} for the body of the request. In
+--command, {{1}} is the second token of the request's subject; the command finds the request in
+NATS_REQUEST_SUBJECT and NATS_REQUEST_BODY.
+
 Examples:
   tradewind reply service.echo --echo
   tradewind reply service.time '{{TimeStamp}}' --queue clocks
-  tradewind reply 'weather.>' --command 'curl -s wttr.in/{{1}}?format=3'"
-)]
+  tradewind reply 'weather.>' --command 'curl -s wttr.in/{{1}}?format=3'")]
 pub(crate) struct Reply {
     /// Subject to listen on.
     pub(crate) subject: String,

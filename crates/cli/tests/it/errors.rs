@@ -1,4 +1,4 @@
-use crate::fixture::{Server, dead_url, run_in};
+use crate::fixture::{Server, TRADEWIND, dead_url, run_in};
 
 #[test]
 fn a_refused_connection_names_the_server_and_says_how_to_start_one() {
@@ -98,4 +98,44 @@ fn tokens_are_users_without_a_password() {
     server.run("stream ls").error(1);
     server.ok("--user t0ken stream ls");
     server.ok("--token t0ken stream ls");
+}
+
+#[cfg(unix)]
+#[test]
+fn links_named_as_the_programs_of_nats_are_those_programs() {
+    let directory = tempfile::tempdir().unwrap();
+    let run = |name: &str, argument: &str| {
+        let link = directory.path().join(name);
+        std::os::unix::fs::symlink(TRADEWIND, &link).unwrap();
+        std::process::Command::new(link).arg(argument).output().unwrap()
+    };
+
+    let server = run("nats-server", "--version");
+    assert!(String::from_utf8(server.stdout).unwrap().starts_with("nats-server: v"));
+    let command_line = run("nats", "bogus");
+    assert_eq!(command_line.status.code(), Some(2));
+    assert!(String::from_utf8(command_line.stderr).unwrap().starts_with("nats: error: "));
+}
+
+#[test]
+fn what_is_forbidden_is_an_error_also_without_inboxes() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = directory.path().join("server.conf");
+    let text = r#"authorization { users: [
+        { user: a, password: p, permissions: { publish: { allow: ["ok"] }, subscribe: { allow: ["ok"] } } }
+    ] }"#;
+    std::fs::write(&config, text).unwrap();
+    let server = Server::start_with(&["-c", config.to_str().unwrap()]);
+
+    server.ok("--user a --password p pub ok x");
+    let publish = server.run("--user a --password p pub secret x").error(1);
+    assert!(
+        publish.contains("error: Permissions Violation for Publish to \"secret\""),
+        "{publish}"
+    );
+    let subscribe = server.run("--user a --password p sub secret").error(1);
+    assert!(
+        subscribe.contains("error: Permissions Violation for Subscription to \"secret\""),
+        "{subscribe}"
+    );
 }
