@@ -1,0 +1,197 @@
+//! Drives a shard as the server does: feeds it, lets it deliver, runs its jobs on the disk.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use tradewind_jetstream::shard::{
+    Event, Inbound, Job, JobDone, OpenShardError, Outgoing, Shard, ShardOptions, SyncLevel,
+};
+use tradewind_proto::Publish;
+use tradewind_store::{Disk, LogOptions, StreamId};
+use tradewind_subject::{Timestamp, matches};
+
+/// What nobody waits for is committed after this long.
+const LAZY: Duration = Duration::from_millis(10);
+/// What found no room is tried again after this long.
+const RETRY: Duration = Duration::from_millis(10);
+
+/// A message that the shard sent.
+#[derive(Clone, Debug)]
+pub(crate) struct Mail {
+    /// Whose subscriptions get it.
+    pub(crate) to: String,
+    pub(crate) subject: String,
+    pub(crate) reply: String,
+    pub(crate) headers: Vec<u8>,
+    pub(crate) payload: Vec<u8>,
+}
+
+/// A shard and the clock around it.
+#[derive(Debug)]
+pub(crate) struct Driver {
+    shard: Shard,
+    pub(crate) now: Timestamp,
+    captures: BTreeMap<StreamId, Vec<String>>,
+    outgoing: Outgoing,
+    lazy_since: Option<Timestamp>,
+    last_retry: Timestamp,
+    /// The first half of a commit is done.
+    is_written: bool,
+}
+
+fn log_options() -> LogOptions {
+    LogOptions {
+        segment_bytes: [2048, 4096, 4096, 8192],
+        tail_bytes: 2048,
+        spare_segments: 1,
+        reserve_bytes: 1,
+        ..LogOptions::new([7; 16])
+    }
+}
+
+fn shard_options() -> ShardOptions {
+    ShardOptions {
+        limits: tradewind_jetstream::api::validate::ServerLimits::default(),
+        strict: true,
+        server_name: "crash".to_owned(),
+        max_payload: 1 << 20,
+        sync: SyncLevel::Always,
+        seed: 5,
+    }
+}
+
+impl Driver {
+    pub(crate) fn open(disk: Arc<dyn Disk>, now: Timestamp) -> Result<Driver, OpenShardError> {
+        let listens = |subject: &[u8]| !subject.starts_with(b"$JS.EVENT.");
+        let (shard, _) = Shard::open(now, disk, log_options(), shard_options(), Box::new(listens))?;
+        let mut driver = Driver {
+            shard,
+            now,
+            captures: BTreeMap::new(),
+            outgoing: Outgoing::default(),
+            lazy_since: None,
+            last_retry: now,
+            is_written: false,
+        };
+        driver.apply_events();
+        Ok(driver)
+    }
+
+    pub(crate) fn send(&mut self, subject: &str, reply: &str, headers: &[u8], payload: &[u8]) {
+        let (now, text) = (self.now, subject);
+        let (subject, reply) = (subject.as_bytes(), reply.as_bytes());
+        let publish = Publish { subject, reply, headers, payload };
+        if text.starts_with("$JS.") {
+            self.shard.handle(now, Inbound::Control { publish, no_responders: true });
+        }
+        for (stream, filters) in &self.captures {
+            if filters.iter().any(|filter| matches(filter.as_bytes(), subject)) {
+                self.shard.handle(now, Inbound::Capture { stream: *stream, publish });
+            }
+        }
+        self.apply_events();
+    }
+
+    /// Whether a stream captures a subject.
+    pub(crate) fn captures(&self, subject: &str) -> bool {
+        let mut filters = self.captures.values().flatten();
+        filters.any(|filter| matches(filter.as_bytes(), subject.as_bytes()))
+    }
+
+    pub(crate) fn advance(&mut self, by: Duration) {
+        self.now = self.now.plus(by);
+    }
+
+    /// What is due, what can be delivered, and what is said; and whether there is more.
+    pub(crate) fn turn(&mut self) -> (Vec<Mail>, bool) {
+        self.shard.on_time(self.now);
+        let more = self.shard.turn(self.now);
+        self.apply_events();
+        (self.take_mail(), more)
+    }
+
+    fn apply_events(&mut self) {
+        for event in self.shard.take_events() {
+            if let Event::Captures { stream, subjects } = event {
+                self.captures.insert(stream, subjects);
+            }
+        }
+    }
+
+    /// What is ready to be sent.
+    pub(crate) fn take_mail(&mut self) -> Vec<Mail> {
+        self.shard.take_outgoing(&mut self.outgoing);
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+        let mails = self.outgoing.iter().map(|message| Mail {
+            to: text(message.route),
+            subject: text(message.publish.subject),
+            reply: text(message.publish.reply),
+            headers: message.publish.headers.to_vec(),
+            payload: message.publish.payload.to_vec(),
+        });
+        mails.collect()
+    }
+
+    /// The commit that is due, or its first half.
+    pub(crate) fn due_commit(&mut self) -> Option<Job> {
+        if self.shard.is_stalled() {
+            if self.now.since(self.last_retry) < RETRY {
+                return None;
+            }
+            self.last_retry = self.now;
+            return self.shard.next_commit();
+        }
+        if std::mem::take(&mut self.is_written) {
+            return self.shard.next_commit();
+        }
+        if self.shard.wants_commit() {
+            self.lazy_since = None;
+            let job = self.shard.next_write();
+            self.is_written = job.is_some();
+            return job.or_else(|| self.shard.next_commit());
+        }
+        if !self.shard.has_uncommitted() {
+            return None;
+        }
+        let since = *self.lazy_since.get_or_insert(self.now);
+        if self.now.since(since) < LAZY {
+            return None;
+        }
+        self.lazy_since = None;
+        self.shard.next_lazy_commit()
+    }
+
+    pub(crate) fn done(&mut self, done: JobDone) {
+        self.shard.done(self.now, done);
+    }
+
+    pub(crate) fn next_chore(&mut self) -> Option<Job> {
+        self.shard.next_chore()
+    }
+
+    pub(crate) fn next_sync(&mut self) -> Option<Job> {
+        self.shard.next_sync()
+    }
+
+    pub(crate) fn mark_idle(&mut self) -> bool {
+        self.shard.mark_idle()
+    }
+
+    pub(crate) fn is_unsynced(&self) -> bool {
+        self.shard.is_unsynced()
+    }
+
+    /// Waits for the disk, and for nothing else.
+    pub(crate) fn flush(&mut self) {
+        while let Some(job) = self.next_sync() {
+            self.done(job.run());
+        }
+    }
+
+    pub(crate) fn close(&mut self) {
+        self.shard.close(self.now);
+    }
+
+    pub(crate) fn is_poisoned(&self) -> bool {
+        self.shard.poisoned().is_some()
+    }
+}

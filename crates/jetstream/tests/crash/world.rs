@@ -1,0 +1,298 @@
+//! The server under test, its disk, and what is known of it.
+
+mod perform;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, mpsc::Receiver},
+    time::Duration,
+};
+
+use tradewind_jetstream::shard::{Job, OpenShardError};
+use tradewind_store::{Disk, FaultDisk};
+use tradewind_subject::Timestamp;
+
+use crate::{
+    check::{self, Figures},
+    driver::Driver,
+    found::Found,
+    oracle::Model,
+    script::Op,
+    tap::Shot,
+};
+
+/// Why a run ended early.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// The disk crashed.
+    Crashed,
+    /// The store can't be opened.
+    Closed(OpenShardError),
+}
+
+/// A server, its disk, and what is known of it.
+#[derive(Debug)]
+pub(crate) struct World {
+    pub(crate) driver: Option<Driver>,
+    disk: Arc<dyn Disk>,
+    pub(crate) model: Model,
+    /// Photographs of the disk, to be looked at.
+    shots: Option<Receiver<Shot>>,
+    looked: BTreeSet<(u64, u64)>,
+    pub(crate) figures: Figures,
+    /// The disk is gone from this operation on.
+    pub(crate) crash: Option<(FaultDisk, u64)>,
+    pub(crate) label: String,
+    /// Reads may fail.
+    pub(crate) is_lenient: bool,
+    /// Shows what happens.
+    traces: bool,
+    n_steps: u64,
+    n_replies: u64,
+    /// Housekeeping that runs beside the rest.
+    chore: Option<Job>,
+}
+
+impl World {
+    pub(crate) fn open(disk: Arc<dyn Disk>, shots: Option<Receiver<Shot>>) -> Result<World, Stop> {
+        let now = Timestamp(1_700_000_000_000_000_000);
+        let driver = Driver::open(Arc::clone(&disk), now).map_err(Stop::Closed)?;
+        let mut world = World::revived(driver, disk, Model::default());
+        world.shots = shots;
+        world.look();
+        Ok(world)
+    }
+
+    /// Around a server that was just opened, and found to be as `model` says.
+    pub(crate) fn revived(driver: Driver, disk: Arc<dyn Disk>, model: Model) -> World {
+        World {
+            driver: Some(driver),
+            disk,
+            model,
+            shots: None,
+            looked: BTreeSet::new(),
+            figures: Figures::default(),
+            crash: None,
+            label: String::new(),
+            is_lenient: false,
+            traces: std::env::var_os("TRADEWIND_CRASH_TRACE").is_some(),
+            n_steps: 0,
+            n_replies: 0,
+            chore: None,
+        }
+    }
+
+    pub(crate) fn driver(&mut self) -> &mut Driver {
+        self.driver.as_mut().unwrap()
+    }
+
+    #[track_caller]
+    pub(crate) fn fail(&self, why: &str) -> ! {
+        panic!("{}: operation {}: {why}", self.label, self.model.op)
+    }
+
+    /// Does all of it, groups as groups.
+    pub(crate) fn run(&mut self, ops: &[Op]) -> Result<(), Stop> {
+        let mut rest = ops;
+        while let Some((op, after)) = rest.split_first() {
+            rest = after;
+            match op {
+                Op::Group(n) => {
+                    let (group, after) = rest.split_at((*n).min(rest.len()));
+                    rest = after;
+                    self.step(group)?;
+                }
+                _ => self.step(std::slice::from_ref(op))?,
+            }
+            if self.model.is_dead {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Operations that come at once, and all that follows from them.
+    pub(crate) fn step(&mut self, ops: &[Op]) -> Result<(), Stop> {
+        for op in ops {
+            self.model.op += 1;
+            if self.traces {
+                println!("{} {op:?}", self.model.op);
+            }
+            self.perform(op)?;
+        }
+        self.pump()?;
+        self.n_steps += 1;
+        self.chores()?;
+        self.driver().advance(Duration::from_millis(1));
+        Ok(())
+    }
+
+    pub(crate) fn pump(&mut self) -> Result<(), Stop> {
+        loop {
+            let more = self.turn();
+            match self.driver().due_commit() {
+                Some(job) => self.run_job(job)?,
+                None if !more => return Ok(()),
+                None => (),
+            }
+        }
+    }
+
+    fn turn(&mut self) -> bool {
+        let now = self.driver().now.nanos();
+        self.model.expire(now);
+        let (mails, more) = self.driver().turn();
+        for mail in mails {
+            if self.traces {
+                println!("    {mail:?}");
+            }
+            if let Err(why) = self.model.receive(&mail) {
+                self.fail(&why);
+            }
+        }
+        more
+    }
+
+    /// Whatever the server would say after a crash, nobody hears it.
+    fn is_up(&self) -> Result<(), Stop> {
+        let crashed = self.crash.as_ref().is_some_and(|(disk, at)| *at < disk.ops());
+        if crashed { Err(Stop::Crashed) } else { Ok(()) }
+    }
+
+    fn run_job(&mut self, job: Job) -> Result<(), Stop> {
+        let done = job.run();
+        self.is_up()?;
+        self.look();
+        self.driver().done(done);
+        self.model.is_dead |= self.driver().is_poisoned();
+        self.turn();
+        Ok(())
+    }
+
+    /// Housekeeping, one job at a time: some of it ends long after it was taken.
+    pub(crate) fn chores(&mut self) -> Result<(), Stop> {
+        if let Some(job) = self.chore.take() {
+            self.run_job(job)?;
+        }
+        for n_jobs in 0..3 {
+            let Some(job) = self.driver().next_chore() else { break };
+            if n_jobs == 0 && self.n_steps.is_multiple_of(2) {
+                self.chore = Some(job);
+                break;
+            }
+            self.run_job(job)?;
+        }
+        Ok(())
+    }
+
+    /// Checks what would be left if the disk had stopped at one of its last operations.
+    fn look(&mut self) {
+        let Some(shots) = &self.shots else { return };
+        for shot in shots.try_iter() {
+            self.figures.crashes += 1;
+            if self.looked.insert((shot.hash, self.model.version)) {
+                let at = self.driver.as_ref().map_or_else(Timestamp::default, |d| d.now);
+                let label = format!("crash at disk operation {}, {:?}", shot.op, shot.survival);
+                let figures = &mut self.figures;
+                check::survivor(&shot.disk, &self.model, at, &label, figures);
+            }
+        }
+    }
+
+    fn idle(&mut self) -> Result<(), Stop> {
+        self.driver().advance(Duration::from_millis(100));
+        self.pump()?;
+        self.chores()?;
+        if self.driver().is_unsynced() {
+            self.sync()?;
+        }
+        if self.driver().mark_idle() {
+            self.sync()?;
+        }
+        Ok(())
+    }
+
+    fn sync(&mut self) -> Result<(), Stop> {
+        match self.driver().next_sync() {
+            Some(job) => self.run_job(job),
+            None => Ok(()),
+        }
+    }
+
+    fn restart(&mut self) -> Result<(), Stop> {
+        self.driver().close();
+        self.turn();
+        self.sync()?;
+        self.sync()?;
+        if self.driver().mark_idle() {
+            self.sync()?;
+        }
+        if let Some(job) = self.chore.take() {
+            self.run_job(job)?;
+        }
+        // The last sync may have found segments to give back, and snapshots to write for that.
+        while let Some(job) = self.driver().next_sync() {
+            self.run_job(job)?;
+        }
+        if self.model.is_dead {
+            return Ok(());
+        }
+        let before = Found::look(self.driver());
+        self.is_up()?;
+        let now = self.driver().now;
+        self.driver = None;
+        self.model.stopped();
+        self.model.now = now.nanos();
+        let opened = Driver::open(Arc::clone(&self.disk), now);
+        self.is_up()?;
+        self.driver = Some(opened.map_err(Stop::Closed)?);
+        self.look();
+        let after = Found::look(self.driver());
+        self.is_up()?;
+        self.look();
+        if self.is_lenient {
+            return Ok(());
+        }
+        let (Some(before), Some(after)) = (before, after) else { self.fail("no answer") };
+        let (before, after) = (before.lasting(), after.lasting());
+        if before != after {
+            self.fail(&format!("a restart changed\n{before:#?}\nto\n{after:#?}"));
+        }
+        let states = check::states(&self.model, &after);
+        match states {
+            Ok(_) => Ok(()),
+            Err(why) => self.fail(&why),
+        }
+    }
+
+    /// Pulls and pushes until nothing comes any more; what came, by consumer.
+    pub(crate) fn drain(&mut self, acks: bool) -> Result<BTreeMap<usize, BTreeSet<u64>>, Stop> {
+        let mut came: BTreeMap<usize, BTreeSet<u64>> = BTreeMap::new();
+        for _ in 0..200 {
+            let before = self.model.n_deliveries;
+            self.model.op += 1;
+            let mut acked = false;
+            for stream in self.model.streams() {
+                let Some(state) = self.model.newest(stream) else { continue };
+                for (name, id) in state.consumers.clone() {
+                    if self.model.consumers[id].spec.deliver_to.is_empty() {
+                        self.pull(stream, name, 100);
+                        self.pump()?;
+                    }
+                    let waiting = self.model.waiting(id).clone();
+                    came.entry(id).or_default().extend(waiting.keys());
+                    for (seq, to) in waiting.into_iter().filter(|_| acks) {
+                        acked = true;
+                        self.model.acked(id, &[seq], false);
+                        self.driver().send(&to, "", b"", b"+ACK");
+                    }
+                }
+            }
+            self.pump()?;
+            if before == self.model.n_deliveries && !acked {
+                return Ok(came);
+            }
+        }
+        self.fail("deliveries never end")
+    }
+}
