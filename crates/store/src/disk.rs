@@ -67,12 +67,21 @@ pub trait Disk: Debug + Send + Sync {
     /// [`DiskError::Locked`] if somebody else holds it.
     fn lock(&self, name: &str) -> Result<Arc<dyn DiskLock>, DiskError>;
 
-    /// Bytes that can still be written to the disk.
+    /// How much room there is.
     ///
     /// # Errors
     ///
     /// Whatever the disk says.
-    fn free_bytes(&self) -> Result<u64, DiskError>;
+    fn space(&self) -> Result<Space, DiskError>;
+}
+
+/// Room on a disk, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Space {
+    /// What can still be written.
+    pub free: u64,
+    /// The size of the disk.
+    pub total: u64,
 }
 
 /// A held lock; dropping it releases.
@@ -214,10 +223,17 @@ impl From<DiskError> for Trouble {
     }
 }
 
-impl From<Trouble> for DiskError {
-    fn from(trouble: Trouble) -> DiskError {
-        match trouble {
+impl Trouble {
+    /// The error, without the judgement.
+    pub(crate) fn into_error(self) -> DiskError {
+        match self {
             Trouble::Shortage(error) | Trouble::Fault(error) => error,
         }
+    }
+}
+
+impl From<Trouble> for DiskError {
+    fn from(trouble: Trouble) -> DiskError {
+        trouble.into_error()
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicBool, Ordering},
+    atomic::{AtomicBool, AtomicU32, Ordering},
 };
 
 use bytes::Bytes;
@@ -17,6 +17,8 @@ use crate::{
 
 /// The file whose lock says that the store is in use.
 pub(crate) const LOCK: &str = "lock";
+/// The file that is given up when the disk is full.
+pub(crate) const RESERVE: &str = "reserve";
 
 /// What a name in the directory stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +26,12 @@ pub(crate) enum Name {
     Lock,
     Manifest,
     Segment(u32),
+    Sidecar(u32),
     Spare(u32),
+    /// Room for what must be written when the disk is full.
+    Reserve,
+    /// A segment as it was found damaged, kept for whoever wants to look at it.
+    Damaged(u32),
     /// Not ours, and no sign of somebody's data either.
     Tolerated,
 }
@@ -37,6 +44,7 @@ impl Name {
         }
         match name {
             LOCK => return Some(Name::Lock),
+            RESERVE => return Some(Name::Reserve),
             "lost+found" | "quarantine" => return Some(Name::Tolerated),
             _ => (),
         }
@@ -44,7 +52,9 @@ impl Name {
         let number = number.parse().ok()?;
         let parsed = match kind {
             "log" => (Name::Segment(number), segment_name(number)),
+            "side" => (Name::Sidecar(number), sidecar_name(number)),
             "free" => (Name::Spare(number), spare_name(number)),
+            "damaged" => (Name::Damaged(number), damaged_name(number)),
             _ => return None,
         };
         (parsed.1 == name).then_some(parsed.0)
@@ -53,6 +63,14 @@ impl Name {
 
 pub(crate) fn segment_name(segment: u32) -> String {
     format!("{segment:010}.log")
+}
+
+pub(crate) fn sidecar_name(segment: u32) -> String {
+    format!("{segment:010}.side")
+}
+
+pub(crate) fn damaged_name(segment: u32) -> String {
+    format!("{segment:010}.damaged")
 }
 
 pub(crate) fn spare_name(number: u32) -> String {
@@ -71,6 +89,10 @@ pub(crate) struct Files {
     pub(crate) pool: Mutex<Pool>,
     /// The last attempt to get room failed, or the reserve is touched.
     pub(crate) space_low: AtomicBool,
+    /// The largest segment that there is room for.
+    pub(crate) roomy: AtomicU32,
+    /// Bytes of the reserve.
+    pub(crate) reserve: Mutex<u64>,
     /// Held until the last job has ended, so that nobody opens the store before.
     #[expect(dead_code, reason = "held, never looked at")]
     pub(crate) lock: Option<Arc<dyn DiskLock>>,
@@ -130,7 +152,7 @@ impl Files {
                 self.disk.rename(&spare.name, &name)?;
                 spare.file
             }
-            None => self.allocated(&name, capacity)?,
+            None => self.allocated_at_last(&name, capacity)?,
         };
         file.write_at(0, &frame::segment_head(self.salt, segment, self.epoch, first))?;
         file.sync()?;
@@ -150,6 +172,57 @@ impl Files {
         Err(Trouble::of_reserving(error))
     }
 
+    /// As [`Files::allocated`], at the cost of the reserve if there is no other room.
+    fn allocated_at_last(
+        &self,
+        name: &str,
+        capacity: u32,
+    ) -> Result<Arc<dyn DiskFile>, Trouble> {
+        let shortage = match self.allocated(name, capacity) {
+            Err(Trouble::Shortage(DiskError::NoSpace { name })) => DiskError::NoSpace { name },
+            other => return other,
+        };
+        self.set_space_low(true);
+        let mut reserve = self.reserve.lock();
+        if std::mem::take(&mut *reserve) == 0 {
+            return Err(Trouble::Shortage(shortage));
+        }
+        self.disk.remove(RESERVE)?;
+        self.allocated(name, capacity)
+    }
+
+    /// Writes a sidecar, if there is room for it.
+    pub(crate) fn write_sidecar(&self, segment: u32, bytes: &Bytes) -> Result<bool, Trouble> {
+        let name = sidecar_name(segment);
+        let len = u32::try_from(bytes.len());
+        let file = match len.map(|len| self.allocated(&name, len)) {
+            Ok(Ok(file)) => file,
+            Err(_) | Ok(Err(Trouble::Shortage(_))) => {
+                self.set_space_low(true);
+                return Ok(false);
+            }
+            Ok(Err(fault)) => return Err(fault),
+        };
+        file.write_at(0, bytes)?;
+        file.sync()?;
+        Ok(true)
+    }
+
+    pub(crate) fn remove_sidecar(&self, segment: u32) -> Result<(), DiskError> {
+        self.disk.remove(&sidecar_name(segment))
+    }
+
+    /// Whether a reserve of `bytes` is there, if there has to be one.
+    pub(crate) fn has_reserve(&self, bytes: u64) -> bool {
+        bytes <= *self.reserve.lock()
+    }
+
+    pub(crate) fn set_room(&self, segment: u32) {
+        self.roomy.store(segment, Ordering::Relaxed);
+        let mut pool = self.pool.lock();
+        pool.capacity = pool.capacity.min(segment);
+    }
+
     /// Changes the manifest, durably. Does nothing in memory.
     pub(crate) fn edit_manifest(&self, change: impl FnOnce(&mut Manifest)) -> Result<(), Trouble> {
         self.manifest.as_ref().map_or(Ok(()), |manifest| manifest.lock().edit(change))
@@ -165,7 +238,8 @@ impl Files {
     ) -> Result<(), DiskError> {
         let name = segment_name(segment);
         let mut pool = self.pool.lock();
-        if !pool.wants(capacity) || 1 < Arc::strong_count(file) {
+        let is_low = self.space_low.load(Ordering::Relaxed);
+        if is_low || !pool.wants(capacity) || 1 < Arc::strong_count(file) {
             return self.disk.remove(&name);
         }
         let spare = pool.new_name();
@@ -193,6 +267,9 @@ mod tests {
     fn only_names_as_we_write_them_are_ours() {
         assert_eq!(Name::parse("0000000007.log"), Some(Name::Segment(7)));
         assert_eq!(Name::parse("0000000007.free"), Some(Name::Spare(7)));
+        assert_eq!(Name::parse("0000000007.side"), Some(Name::Sidecar(7)));
+        assert_eq!(Name::parse("0000000007.damaged"), Some(Name::Damaged(7)));
+        assert_eq!(Name::parse("reserve"), Some(Name::Reserve));
         assert_eq!(Name::parse("manifest.1"), Some(Name::Manifest));
         assert_eq!(Name::parse("lost+found"), Some(Name::Tolerated));
         for foreign in ["7.log", "0000000007.LOG", "jetstream", "manifest.2", "+000000007.log", ""]

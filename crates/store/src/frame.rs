@@ -39,8 +39,10 @@ pub(crate) const ALIGN: usize = 8;
 /// A frame starts with this.
 pub(crate) const FRAME_MAGIC: [u8; 4] = *b"TWF1";
 const SEGMENT_MAGIC: [u8; 8] = *b"TWSEG\0\0\0";
-/// The frame was copied from the tail that recovery found: it proves nothing about the manifest.
+/// The frame was copied from another segment: it proves nothing about the manifest.
 const COPIED: u16 = 1;
+/// Records are missing between those of the frame: it was moved to a cold segment.
+const SPARSE: u16 = 2;
 
 /// The identity that all sums of headers start from, so that nobody's payload can pass for one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +62,8 @@ impl Salt {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Header {
     pub(crate) copied: bool,
+    /// LSNs rise, but not by one.
+    pub(crate) sparse: bool,
     pub(crate) epoch: u64,
     pub(crate) segment: u32,
     pub(crate) count: u32,
@@ -76,7 +80,8 @@ impl Header {
         let mut out = [0; HEAD];
         out[..4].copy_from_slice(&FRAME_MAGIC);
         out[4..6].copy_from_slice(&FORMAT.to_le_bytes());
-        out[6..8].copy_from_slice(&u16::from(self.copied).to_le_bytes());
+        let flags = u16::from(self.copied) * COPIED + u16::from(self.sparse) * SPARSE;
+        out[6..8].copy_from_slice(&flags.to_le_bytes());
         out[8..16].copy_from_slice(&self.epoch.to_le_bytes());
         out[16..20].copy_from_slice(&self.segment.to_le_bytes());
         out[20..24].copy_from_slice(&self.count.to_le_bytes());
@@ -99,8 +104,10 @@ impl Header {
         if u32_at(44)? != salt.sum(&bytes[..44]) {
             return None;
         }
+        let flags = bytes[6..8].first_chunk().map(|b| u16::from_le_bytes(*b))?;
         Some(Header {
-            copied: bytes[6..8] == COPIED.to_le_bytes(),
+            copied: flags & COPIED != 0,
+            sparse: flags & SPARSE != 0,
             epoch: u64_at(8)?,
             segment: u32_at(16)?,
             count: u32_at(20)?,
@@ -135,6 +142,8 @@ pub(crate) struct Frame {
     /// With header, sum and padding.
     pub(crate) bytes: Bytes,
     pub(crate) trailer: u32,
+    /// The LSN of its last record.
+    pub(crate) last: Lsn,
     records_crc: u32,
 }
 
@@ -145,25 +154,22 @@ impl Frame {
         let end = HEAD + int::usize_from_u32(header.len);
         let mut rest = bytes.get(HEAD..end)?;
         let mut records_crc = 0;
-        let mut lsn = header.first;
+        let (mut count, mut last) = (0, header.first.prev());
         while !rest.is_empty() {
             let (record, crc, after) = codec::split(rest).ok()?;
-            if codec::decode(record).ok()?.lsn != lsn {
+            let lsn = codec::decode(record).ok()?.lsn;
+            let follows = lsn == last.next() || (header.sparse && 0 < count && last < lsn);
+            if !follows {
                 return None;
             }
             records_crc = add_sum(records_crc, crc);
-            lsn = lsn.next();
+            (count, last) = (count + 1, lsn);
             rest = after;
         }
         let sum = trailer(records_crc, head);
-        let matches = bytes.get(end..end + CRC)? == sum.to_le_bytes()
-            && lsn.0 - header.first.0 == u64::from(header.count);
-        matches.then_some(Frame { header, bytes, trailer: sum, records_crc })
-    }
-
-    /// The LSN of its last record.
-    pub(crate) fn last(&self) -> Lsn {
-        Lsn(self.header.first.0 + u64::from(self.header.count)).prev()
+        let matches =
+            bytes.get(end..end + CRC)? == sum.to_le_bytes() && 0 < count && count == header.count;
+        matches.then_some(Frame { header, bytes, trailer: sum, last, records_crc })
     }
 
     /// Its records, with their offsets in the frame and lengths.
@@ -233,11 +239,11 @@ mod tests {
     proptest! {
         #[test]
         fn a_header_comes_back_and_no_flipped_bit_goes_unnoticed(
-            copied: bool, epoch: u64, segment: u32, count: u32, first: u64, watermark: u64,
-            len: u32, bit in 0..HEAD * 8,
+            copied: bool, sparse: bool, epoch: u64, segment: u32, count: u32, first: u64,
+            watermark: u64, len: u32, bit in 0..HEAD * 8,
         ) {
             let (first, watermark) = (Lsn(first), Lsn(watermark));
-            let header = Header { copied, epoch, segment, count, first, watermark, len };
+            let header = Header { copied, sparse, epoch, segment, count, first, watermark, len };
             let salt = Salt::new([7; 16]);
             let mut bytes = header.encode(salt);
 

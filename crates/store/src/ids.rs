@@ -13,7 +13,7 @@ impl Lsn {
     /// The number after this one.
     #[must_use]
     pub const fn next(self) -> Lsn {
-        Lsn(self.0 + 1)
+        Lsn(self.0.saturating_add(1))
     }
 
     /// The number before this one; zero has none and stays zero.

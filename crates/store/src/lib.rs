@@ -43,13 +43,17 @@ mod log;
 mod manifest;
 mod record;
 
-pub use disk::{Disk, DiskError, DiskFile, DiskLock, Fault, FaultDisk, MemDisk, OsDisk, Survival};
+pub use disk::{
+    Disk, DiskError, DiskFile, DiskLock, Fault, FaultDisk, MemDisk, OsDisk, Space, Survival,
+};
 pub use ids::{ConsumerId, Lsn, Position, StreamId};
 pub use log::{
-    AppendError, Appended, CommitDone, CommitJob, Corruption, Cut, Durability, Log, LogOptions,
-    OpenError, Poisoned, PoolDone, PoolJob, Read, ReadJob, ReclaimDone, ReclaimJob, RecoveryReport,
-    ReleaseError, ReplayError, Replayed, SegmentInfo, Wish,
+    AppendError, Appended, CommitDone, CommitJob, Copied, CopyDone, CopyJob, Corruption, Cut,
+    Durability, Found, InspectDone, InspectJob, Kept, Log, LogOptions, Lost, Moved, OpenError,
+    Poisoned, PoolDone, PoolJob, Read, ReadJob, RecoveryReport, ReplayError, Replayed, RetireDone,
+    RetireJob, SegmentInfo, Span, SwapDone, SwapJob, Sweep, SweepKind, Target, Wish,
 };
+pub use manifest::Role;
 pub use record::{
     Corrupt, RECORD_BYTES_MAX, Ranges, Record, RemoveReason, SeqRange, StoredMessage,
     decode_message, decode_record,

@@ -3,13 +3,16 @@
 mod append;
 mod chains;
 mod commit;
+mod inspect;
 mod options;
 mod read;
-mod reclaim;
 mod recover;
 mod scan;
 mod segment;
+mod sidecar;
+mod spans;
 mod spare;
+mod sweep;
 mod tail;
 
 use std::{
@@ -34,12 +37,19 @@ use tail::Tail;
 pub use {
     append::{AppendError, Appended, Wish},
     commit::{CommitDone, CommitJob, Durability},
+    inspect::{InspectDone, InspectJob},
     options::LogOptions,
     read::{Read, ReadJob},
-    reclaim::{ReclaimDone, ReclaimJob, ReleaseError},
-    recover::{Corruption, Cut, OpenError, RecoveryReport, ReplayError, Replayed},
+    recover::{
+        Corruption, Cut, Found, Lost, OpenError, RecoveryReport, ReplayError, Replayed,
+    },
     segment::SegmentInfo,
+    spans::Span,
     spare::{PoolDone, PoolJob},
+    sweep::{
+        Copied, CopyDone, CopyJob, Kept, Moved, RetireDone, RetireJob, SwapDone, SwapJob, Sweep,
+        SweepKind, Target,
+    },
 };
 
 /// Why a log takes nothing any more. There is no way back but to open it again.
@@ -71,8 +81,12 @@ pub struct Log {
     last_fact: Lsn,
     chains: Chains,
 
+    /// The log but its tail; numbers rise with LSNs.
     sealed: BTreeMap<u32, Segment>,
+    /// What outlived its part of the log.
+    cold: BTreeMap<u32, Segment>,
     tail: Option<Segment>,
+    n_rolls: u64,
     next_segment: u32,
     /// The size of all segments.
     bytes_total: u64,
@@ -92,9 +106,9 @@ pub struct Log {
     in_flight: bool,
     stalled: Option<CommitJob>,
     pooling: bool,
-    /// Segments to give back, and what must be synced before.
-    release: Option<(u32, Lsn)>,
-    reclaiming: bool,
+    sweeping: bool,
+    inspecting: bool,
+    damage: Vec<Corruption>,
     poison: Option<Poisoned>,
 }
 
@@ -112,6 +126,8 @@ impl Log {
             manifest: None,
             pool: Mutex::new(Pool::default()),
             space_low: false.into(),
+            roomy: u32::MAX.into(),
+            reserve: Mutex::new(0),
             lock: None,
         };
         Log::new(Arc::new(files), options, 1)
@@ -128,7 +144,9 @@ impl Log {
             last_fact: Lsn::ZERO,
             chains: Chains::default(),
             sealed: BTreeMap::new(),
+            cold: BTreeMap::new(),
             tail: None,
+            n_rolls: 0,
             next_segment,
             bytes_total: 0,
             sealed_through: None,
@@ -142,8 +160,9 @@ impl Log {
             in_flight: false,
             stalled: None,
             pooling: false,
-            release: None,
-            reclaiming: false,
+            sweeping: false,
+            inspecting: false,
+            damage: Vec::new(),
             poison: None,
             options,
         }
@@ -211,11 +230,13 @@ impl Log {
     }
 
     fn segment(&self, id: u32) -> Option<&Segment> {
-        self.tail.as_ref().filter(|tail| tail.id == id).or_else(|| self.sealed.get(&id))
+        let tail = self.tail.as_ref().filter(|tail| tail.id == id);
+        tail.or_else(|| self.sealed.get(&id)).or_else(|| self.cold.get(&id))
     }
 
     fn segment_mut(&mut self, id: u32) -> Option<&mut Segment> {
-        self.tail.as_mut().filter(|tail| tail.id == id).or_else(|| self.sealed.get_mut(&id))
+        let tail = self.tail.as_mut().filter(|tail| tail.id == id);
+        tail.or_else(|| self.sealed.get_mut(&id)).or_else(|| self.cold.get_mut(&id))
     }
 }
 

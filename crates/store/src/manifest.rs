@@ -1,4 +1,4 @@
-//! Which files make up the store: two slots, written in turn.
+//! Which files make up the store: two slots with the same content, written one after the other.
 
 use std::sync::Arc;
 
@@ -11,7 +11,8 @@ use crate::{
     ids::Lsn,
 };
 
-/// The slots. Generation `n` is in slot `n % 2`.
+/// The slots. Both hold the same; of generation `n`, slot `n % 2` is written first, so that a crash
+/// tears one of them at most.
 pub(crate) const SLOTS: [&str; 2] = ["manifest.0", "manifest.1"];
 
 const MAGIC: [u8; 8] = *b"TWMANIF\0";
@@ -21,13 +22,30 @@ const CRC: usize = 4;
 /// Slots grow by this, so that a full disk does not stand in the way of a small change.
 const SLOT_STEP: u64 = 64 << 10;
 
-/// What a file is for. Numbers on disk: 1; the rest is for moved messages and their indexes.
-const ROLE_LOG: u8 = 1;
+/// What a segment is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// A part of the log: all its records count.
+    Log,
+    /// Messages that outlived their part of the log: nothing else in it counts.
+    Cold,
+}
 
-/// A log segment the manifest knows.
+impl Role {
+    /// As it stands in the manifest.
+    fn code(self) -> u8 {
+        match self {
+            Role::Log => 1,
+            Role::Cold => 2,
+        }
+    }
+}
+
+/// A segment the manifest knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Entry {
     pub(crate) segment: u32,
+    pub(crate) role: Role,
     /// Size of the file.
     pub(crate) capacity: u32,
     pub(crate) first: Lsn,
@@ -53,7 +71,8 @@ pub(crate) struct Manifest {
     /// Everything up to here was synced when this was written.
     pub(crate) durable: Lsn,
     pub(crate) next_segment: u32,
-    /// Oldest first; all but the last are sealed.
+    /// In the order of their LSNs, which do not overlap: the cold ones, then the log, all sealed but
+    /// the last.
     pub(crate) entries: Vec<Entry>,
 }
 
@@ -75,7 +94,7 @@ impl Manifest {
 
     pub(crate) fn encode(&self) -> Bytes {
         let len = HEAD + self.entries.len() * ENTRY + CRC;
-        let start = self.entries.first().map_or_else(|| self.durable.next(), |entry| entry.first);
+        let start = self.log_start();
         let mut out = BytesMut::with_capacity(len);
         out.extend_from_slice(&MAGIC);
         out.extend_from_slice(&frame::FORMAT.to_le_bytes());
@@ -91,7 +110,7 @@ impl Manifest {
         for entry in &self.entries {
             let seal = entry.seal.unwrap_or(Seal { len: 0, content: 0, last: Lsn::ZERO });
             out.extend_from_slice(&entry.segment.to_le_bytes());
-            out.extend_from_slice(&[ROLE_LOG, u8::from(entry.seal.is_some()), 0, 0]);
+            out.extend_from_slice(&[entry.role.code(), u8::from(entry.seal.is_some()), 0, 0]);
             for number in [entry.capacity, seal.len, seal.content, 0] {
                 out.extend_from_slice(&number.to_le_bytes());
             }
@@ -102,6 +121,18 @@ impl Manifest {
         let crc = crc32c::crc32c(&out);
         out.extend_from_slice(&crc.to_le_bytes());
         out.freeze()
+    }
+
+    /// The first LSN of the log.
+    pub(crate) fn log_start(&self) -> Lsn {
+        let log = self.entries.iter().find(|entry| entry.role == Role::Log);
+        log.map_or_else(|| self.durable.next(), |entry| entry.first)
+    }
+
+    /// Puts a segment where its LSNs belong.
+    pub(crate) fn insert(&mut self, entry: Entry) {
+        let at = self.entries.partition_point(|other| other.first < entry.first);
+        self.entries.insert(at, entry);
     }
 
     pub(crate) fn decode(bytes: &[u8]) -> Slot {
@@ -134,15 +165,17 @@ impl Manifest {
 }
 
 fn decode_entry(bytes: &[u8]) -> Option<Entry> {
-    let sealed = match bytes.get(4..6)? {
-        [ROLE_LOG, 0] => false,
-        [ROLE_LOG, 1] => true,
+    let (role, sealed) = match bytes.get(4..6)? {
+        [1, 0] => (Role::Log, false),
+        [1, 1] => (Role::Log, true),
+        [2, 1] => (Role::Cold, true),
         _ => return None,
     };
     let (len, content) = (u32_at(bytes, 12)?, u32_at(bytes, 16)?);
     let seal = Seal { len, content, last: Lsn(u64_at(bytes, 32)?) };
     Some(Entry {
         segment: u32_at(bytes, 0)?,
+        role,
         capacity: u32_at(bytes, 8)?,
         first: Lsn(u64_at(bytes, 24)?),
         seal: sealed.then_some(seal),
@@ -206,10 +239,10 @@ impl ManifestFile {
         Ok(())
     }
 
-    /// Makes durable what was read from the slots.
+    /// Makes durable what was read from the slots, in both.
     ///
-    /// After a failed sync in an earlier life it may be in memory only, and the next edit goes to
-    /// the slot with the last state that is on the disk.
+    /// After a failed sync in an earlier life it may be in memory only, and the other slot may have
+    /// the last state that is on the disk: that one is written second.
     pub(crate) fn refresh(&mut self) -> Result<(), Trouble> {
         if self.state.generation == 0 {
             return Ok(());
@@ -220,18 +253,22 @@ impl ManifestFile {
 
     fn write(&mut self, state: &Manifest) -> Result<(), Trouble> {
         let bytes = state.encode();
-        let index = usize::from(state.generation % 2 == 1);
-        let slot = &self.slots[index];
         let wanted = int::u64_from(bytes.len()).next_multiple_of(SLOT_STEP);
-        if self.allocated[index] < wanted {
-            slot.allocate(wanted).map_err(Trouble::of_reserving)?;
-            self.allocated[index] = wanted;
+        for (slot, allocated) in self.slots.iter().zip(&mut self.allocated) {
+            if *allocated < wanted {
+                slot.allocate(wanted).map_err(Trouble::of_reserving)?;
+                *allocated = wanted;
+            }
         }
-        let written = slot.write_at(0, &bytes).and_then(|()| slot.sync());
-        written.map_err(|error| {
-            self.failed = Some(error.clone());
-            Trouble::Fault(error)
-        })
+        let first = usize::from(state.generation % 2 == 1);
+        for slot in [&self.slots[first], &self.slots[1 - first]] {
+            let written = slot.write_at(0, &bytes).and_then(|()| slot.sync());
+            written.map_err(|error| {
+                self.failed = Some(error.clone());
+                Trouble::Fault(error)
+            })?;
+        }
+        Ok(())
     }
 }
 
@@ -241,6 +278,7 @@ mod tests {
     use crate::disk::{Fault, FaultDisk, Survival};
 
     fn manifest() -> Manifest {
+        let old = Seal { len: 90, content: 0xef, last: Lsn(3) };
         let seal = Seal { len: 900, content: 0xabcd, last: Lsn(12) };
         Manifest {
             generation: 9,
@@ -249,8 +287,9 @@ mod tests {
             durable: Lsn(12),
             next_segment: 8,
             entries: vec![
-                Entry { segment: 6, capacity: 1024, first: Lsn(5), seal: Some(seal) },
-                Entry { segment: 7, capacity: 2048, first: Lsn(13), seal: None },
+                Entry { segment: 9, role: Role::Cold, capacity: 99, first: Lsn(1), seal: Some(old) },
+                Entry { segment: 6, role: Role::Log, capacity: 1024, first: Lsn(5), seal: Some(seal) },
+                Entry { segment: 7, role: Role::Log, capacity: 2048, first: Lsn(13), seal: None },
             ],
         }
     }
@@ -286,24 +325,39 @@ mod tests {
     }
 
     #[test]
-    fn the_last_edit_is_in_the_slot_of_its_generation() {
+    fn a_crash_between_the_slots_leaves_one_with_each_state() {
+        let disk = FaultDisk::new();
+        let mut file = ManifestFile::create(&disk, Manifest::new([1; 16])).unwrap();
+        file.edit(|manifest| manifest.epoch = 1).unwrap();
+        // Write and sync of the first slot, write of the second.
+        disk.plan(Fault::Crash(disk.ops() + 3));
+
+        file.edit(|manifest| manifest.epoch = 2).unwrap_err();
+
+        let left = disk.survivor(Survival::PowerNone);
+        let epoch = |slot: &str| match Manifest::decode(&left.content(slot).unwrap()) {
+            Slot::Valid(manifest) => manifest.epoch,
+            other => panic!("{slot}: {other:?}"),
+        };
+        assert_eq!((epoch(SLOTS[0]), epoch(SLOTS[1])), (2, 1));
+    }
+
+    #[test]
+    fn both_slots_have_the_last_edit() {
         let disk = crate::disk::MemDisk::new();
         let mut file = ManifestFile::create(&disk, Manifest::new([1; 16])).unwrap();
 
         file.edit(|manifest| manifest.epoch = 1).unwrap();
         file.edit(|manifest| manifest.epoch = 2).unwrap();
 
-        let read = |slot: &str| {
-            let file = disk.open(slot).unwrap();
-            Manifest::decode(&file.read_at(0, 4096).unwrap())
-        };
-        let Slot::Valid(old) = read(SLOTS[1]) else { panic!("slot 1 is valid") };
-        assert_eq!((old.generation, old.epoch), (1, 1));
-        assert_eq!(read(SLOTS[0]), Slot::Valid(file.state().clone()));
+        for slot in SLOTS {
+            let bytes = disk.open(slot).unwrap().read_at(0, 4096).unwrap();
+            assert_eq!(Manifest::decode(&bytes), Slot::Valid(file.state().clone()), "{slot}");
+        }
     }
 
-    /// The page cache shows generation 2, the disk has 1 in its slot's neighbour only. Without the
-    /// refresh, the next edit would tear the last state that is on the disk.
+    /// The page cache shows generation 2, the disk has 1 in the other slot only. Without the refresh,
+    /// the next edit would tear the last state that is on the disk.
     #[test]
     fn what_was_read_is_durable_after_a_refresh() {
         let disk = FaultDisk::new();

@@ -22,6 +22,7 @@ mod map;
 mod rules;
 mod seeded;
 mod timestamp;
+pub mod varint;
 
 pub use map::SubjectMap;
 pub use rules::{

@@ -2,7 +2,11 @@
 //!
 //! Numbers are varints; sequences and times are written as the distance to the ones before.
 
-use tradewind_subject::{Timestamp, int::u64_from};
+use tradewind_subject::{
+    Timestamp,
+    int::u64_from,
+    varint::{self, put, put_signed},
+};
 
 use super::{
     SeqPair,
@@ -252,20 +256,11 @@ impl<'a> Reader<'a> {
     }
 
     fn number(&mut self) -> Result<u64, StateError> {
-        let mut value = 0_u64;
-        for shift in (0..64).step_by(7) {
-            let byte = self.byte()?;
-            value |= u64::from(byte & 0x7f) << shift;
-            if byte < 0x80 {
-                return Ok(value);
-            }
-        }
-        Err(StateError::Truncated)
+        varint::take(&mut self.0).ok_or(StateError::Truncated)
     }
 
     fn signed(&mut self) -> Result<i64, StateError> {
-        let value = self.number()?;
-        Ok((value >> 1).cast_signed() ^ -(value & 1).cast_signed())
+        varint::take_signed(&mut self.0).ok_or(StateError::Truncated)
     }
 
     fn near(&mut self, last: &mut u64) -> Result<u64, StateError> {
@@ -277,18 +272,6 @@ impl<'a> Reader<'a> {
         *last = last.wrapping_add(self.signed()?);
         Ok(Timestamp(*last))
     }
-}
-
-fn put(out: &mut Vec<u8>, mut value: u64) {
-    while 0x80 <= value {
-        out.push(value.to_le_bytes()[0] | 0x80);
-        value >>= 7;
-    }
-    out.push(value.to_le_bytes()[0]);
-}
-
-fn put_signed(out: &mut Vec<u8>, value: i64) {
-    put(out, ((value << 1) ^ (value >> 63)).cast_unsigned());
 }
 
 fn put_near(out: &mut Vec<u8>, last: &mut u64, value: u64) {

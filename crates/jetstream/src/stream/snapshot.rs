@@ -3,6 +3,7 @@ use std::ops::RangeInclusive;
 use tradewind_subject::{
     Timestamp,
     int::{u64_from, usize_from},
+    varint::{put, take},
 };
 
 use super::{Stream, index::Removed};
@@ -152,36 +153,6 @@ fn decode(mut bytes: &[u8]) -> Option<Snapshot> {
         snapshot.recent_ids.push((id, take(input)?, take_ts(input)??));
     }
     (input.is_empty() && snapshot.last_seq < u64::MAX).then_some(snapshot)
-}
-
-/// LEB128.
-fn put(out: &mut Vec<u8>, mut value: u64) {
-    loop {
-        let [low, ..] = value.to_le_bytes();
-        value >>= 7;
-        if value == 0 {
-            out.push(low & 0x7f);
-            return;
-        }
-        out.push(low | 0x80);
-    }
-}
-
-fn take(input: &mut &[u8]) -> Option<u64> {
-    let mut value = 0;
-    for shift in (0..64).step_by(7) {
-        let (&byte, rest) = input.split_first()?;
-        *input = rest;
-        let bits = u64::from(byte & 0x7f);
-        if 63 <= shift && 1 < bits {
-            return None;
-        }
-        value |= bits << shift;
-        if byte < 0x80 {
-            return Some(value);
-        }
-    }
-    None
 }
 
 /// None is distinct from every time: a flag, then eight bytes.

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use tradewind_subject::int;
 
-use crate::disk::{Disk, DiskError, DiskFile, DiskLock};
+use crate::disk::{Disk, DiskError, DiskFile, DiskLock, Space};
 use state::{Change, Dice, DirChange, Inode, State, apply, apply_to_dir};
 
 /// A directory in memory that knows what is durable and what is merely written.
@@ -200,12 +200,12 @@ impl Disk for FaultDisk {
         Ok(Arc::new(FaultLock { disk: self.clone(), name: name.to_owned() }))
     }
 
-    fn free_bytes(&self) -> Result<u64, DiskError> {
+    fn space(&self) -> Result<Space, DiskError> {
         let mut state = self.state.lock();
         state.step("stat", "directory", false)?;
         let at = state.ops;
         let full = state.faults.iter().any(|fault| matches!(fault, Fault::Full(n) if *n <= at));
-        Ok(if full { 0 } else { u64::MAX })
+        Ok(Space { free: if full { 0 } else { u64::MAX }, total: u64::MAX })
     }
 }
 

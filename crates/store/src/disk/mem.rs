@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 use parking_lot::Mutex;
 use tradewind_subject::int;
 
-use crate::disk::{Disk, DiskError, DiskFile, DiskLock};
+use crate::disk::{Disk, DiskError, DiskFile, DiskLock, Space};
 
 /// A directory in memory. Holes cost nothing, and a write keeps the caller's buffer, uncopied.
 #[derive(Clone, Debug, Default)]
@@ -91,8 +91,8 @@ impl Disk for MemDisk {
         Ok(lock)
     }
 
-    fn free_bytes(&self) -> Result<u64, DiskError> {
-        Ok(u64::MAX)
+    fn space(&self) -> Result<Space, DiskError> {
+        Ok(Space { free: u64::MAX, total: u64::MAX })
     }
 }
 

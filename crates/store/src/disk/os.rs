@@ -11,7 +11,7 @@ use std::{
 use bytes::Bytes;
 use tradewind_subject::int;
 
-use crate::disk::{Disk, DiskError, DiskFile, DiskLock};
+use crate::disk::{Disk, DiskError, DiskFile, DiskLock, Space};
 
 /// A real directory: `pread`, `pwrite`, `fallocate`, `fdatasync`, `flock`.
 #[derive(Debug)]
@@ -103,11 +103,12 @@ impl Disk for OsDisk {
         }
     }
 
-    fn free_bytes(&self) -> Result<u64, DiskError> {
+    fn space(&self) -> Result<Space, DiskError> {
         let stat = rustix::fs::fstatvfs(&self.dir).map_err(|error| {
             DiskError::from_io("stat", &self.path.to_string_lossy(), error.into())
         })?;
-        Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+        let bytes = |blocks: u64| blocks.saturating_mul(stat.f_frsize);
+        Ok(Space { free: bytes(stat.f_bavail), total: bytes(stat.f_blocks) })
     }
 }
 

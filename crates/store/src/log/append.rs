@@ -1,6 +1,6 @@
 //! From records to frames, in memory.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, sync::atomic::Ordering};
 
 use bytes::BytesMut;
 use tradewind_subject::int;
@@ -96,6 +96,7 @@ impl Log {
         self.make_room(len);
         let lsn = self.next;
         let gone = matches!(record, Record::StreamGone { .. });
+        let on_disk = self.files.manifest.is_some();
         let prev = self.chains.advance(record.stream(), lsn, gone);
         let offset = self.buffer.len();
         let crc = codec::encode(record, lsn, prev, &mut self.buffer);
@@ -105,10 +106,13 @@ impl Log {
             Wish::Lazy => self.queue.lazy = true,
         }
         let appended = self.added(offset, len, crc);
-        if matches!(record, Record::Publish { .. })
+        if let Record::Publish { stream, seq, .. } = *record
             && let Some(tail) = &mut self.tail
         {
             tail.live += u64::from(appended.len);
+            if on_disk {
+                tail.spans.add(stream, seq);
+            }
         }
         Ok(appended)
     }
@@ -127,16 +131,26 @@ impl Log {
     ///
     /// If the log is poisoned.
     pub fn append_idle(&mut self) -> Result<Lsn, AppendError> {
-        let len = self.check(codec::idle_len(self.chains.touched().len()))?;
+        let rolls = self.n_rolls;
+        let len = codec::idle_len(self.chains.touched().len());
+        self.check(len)?;
         self.make_room(len);
-        let lsn = self.next;
+        if self.n_rolls == rolls {
+            self.add_marker();
+        }
+        self.queue.lazy = true;
+        Ok(self.appended())
+    }
+
+    /// Adds an idle marker to the open frame, which has room for it.
+    fn add_marker(&mut self) {
+        let (lsn, prev) = (self.next, self.chains.marker());
         let offset = self.buffer.len();
         let heads = self.chains.touched();
-        let crc = codec::encode_idle(heads, self.synced, lsn, &mut self.buffer);
-        self.chains.start_round();
-        self.queue.lazy = true;
+        let len = codec::idle_len(heads.len());
+        let crc = codec::encode_idle(heads, self.synced, (lsn, prev), &mut self.buffer);
+        self.chains.start_round(lsn);
         self.added(offset, len, crc);
-        Ok(lsn)
     }
 
     fn check(&self, len: usize) -> Result<usize, AppendError> {
@@ -163,6 +177,9 @@ impl Log {
     }
 
     /// Makes sure that a frame is open with room for a record of `len` bytes.
+    ///
+    /// A new segment starts with an idle marker, so that whoever finds the one before damaged knows
+    /// whose records were there.
     fn make_room(&mut self, len: usize) {
         let layout = self.files.layout;
         let needed = len + layout.frame_tail;
@@ -175,8 +192,22 @@ impl Log {
         let needed = layout.frame_head + needed;
         let left = |tail: &Segment| int::usize_from_u32(tail.capacity - tail.end);
         if self.tail.as_ref().is_none_or(|tail| left(tail) < needed) {
-            self.roll(needed);
+            let is_marked = self.files.manifest.is_some() && Lsn::ZERO < self.last_fact;
+            let marker = if is_marked { codec::idle_len(self.chains.touched().len()) } else { 0 };
+            self.roll(needed + marker);
+            self.open_frame(needed + marker);
+            if is_marked {
+                self.add_marker();
+            }
+        } else {
+            self.open_frame(needed);
         }
+    }
+
+    /// Opens a frame in the tail, which has room for the `needed` bytes of all of it.
+    fn open_frame(&mut self, needed: usize) {
+        let head = self.files.layout.frame_head;
+        let left = |tail: &Segment| int::usize_from_u32(tail.capacity - tail.end);
         let (start, left) = self.tail.as_ref().map_or((0, 0), |tail| (tail.end, left(tail)));
         if self.buffer.capacity() < needed {
             // Not beyond the segment: in memory, the two are freed together.
@@ -184,7 +215,7 @@ impl Log {
             self.buffer = BytesMut::with_capacity(capacity);
             self.chunk_bytes = (self.chunk_bytes * 2).min(FRAME_BYTES_MAX);
         }
-        self.buffer.resize(layout.frame_head, 0);
+        self.buffer.resize(head, 0);
         let limit = FRAME_BYTES_MAX.max(needed).min(left).min(self.buffer.capacity());
         self.open_frame =
             Some(OpenFrame { start, first: self.next, count: 0, records_crc: 0, limit });
@@ -197,6 +228,7 @@ impl Log {
         if self.files.layout.frame_head != 0 {
             let header = Header {
                 copied: false,
+                sparse: false,
                 epoch: self.files.epoch,
                 segment: tail.id,
                 count: open.count,
@@ -224,8 +256,10 @@ impl Log {
     /// Starts a new segment with room for a frame of `needed` bytes.
     fn roll(&mut self, needed: usize) {
         let head = self.files.layout.segment_head;
-        let sealed = self.tail.take().map(|tail| {
+        self.n_rolls += 1;
+        let sealed = self.tail.take().map(|mut tail| {
             let sealed = (tail.id, tail.seal());
+            tail.spans.close();
             self.maybe_dead.push(tail.id);
             self.sealed.insert(tail.id, tail);
             sealed
@@ -235,11 +269,14 @@ impl Log {
         }
         let sizes = &self.options.segment_bytes;
         let least = int::u32_saturating(needed) + head;
-        let capacity = segment::next_capacity(sizes, self.bytes_total).max(least);
+        let roomy = self.files.roomy.load(Ordering::Relaxed);
+        let largest = if self.space_low() { sizes[0] } else { roomy };
+        let next_capacity = |total| segment::next_capacity(sizes, total).min(largest);
+        let capacity = next_capacity(self.bytes_total).max(least);
         self.bytes_total += u64::from(capacity);
         let tail = Segment::new(self.next_segment, capacity, self.next, head);
         self.next_segment += 1;
-        self.files.pool.lock().capacity = segment::next_capacity(sizes, self.bytes_total);
+        self.files.pool.lock().capacity = next_capacity(self.bytes_total);
         self.queue.steps.push_back(Step::Roll { sealed, next: tail.entry() });
         self.tail = Some(tail);
     }

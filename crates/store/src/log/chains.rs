@@ -12,6 +12,8 @@ pub(crate) struct Chains {
     touched: Vec<StreamId>,
     /// Counts idle markers.
     round: u32,
+    /// The last idle marker.
+    marker: Lsn,
 }
 
 #[derive(Debug)]
@@ -46,8 +48,19 @@ impl Chains {
         self.touched.iter().map(|stream| (*stream, self.last(*stream).unwrap_or_default()))
     }
 
+    /// The streams that are not gone.
+    pub(crate) fn streams(&self) -> impl Iterator<Item = StreamId> {
+        self.heads.iter().filter(|(_, head)| !head.gone).map(|(stream, _)| *stream)
+    }
+
+    /// The last idle marker; zero if none is known.
+    pub(crate) fn marker(&self) -> Lsn {
+        self.marker
+    }
+
     /// An idle marker was written: chains of streams that are gone end here.
-    pub(crate) fn start_round(&mut self) {
+    pub(crate) fn start_round(&mut self, marker: Lsn) {
+        self.marker = marker;
         for stream in self.touched.drain(..) {
             if self.heads.get(&stream).is_some_and(|head| head.gone) {
                 self.heads.remove(&stream);

@@ -12,6 +12,9 @@ use crate::{
     manifest::{Entry, Seal},
 };
 
+/// Room is given in blocks.
+const BLOCK_BYTES: u32 = 4096;
+
 /// How far a commit goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Durability {
@@ -117,7 +120,7 @@ impl CommitJob {
                 entry.seal = Some(seal);
             }
             manifest.entries.push(next);
-            manifest.next_segment = next.segment + 1;
+            manifest.next_segment = manifest.next_segment.max(next.segment + 1);
             manifest.durable = manifest.durable.max(durable);
         })?;
         self.progress.sealed = sealed.map(|(segment, _)| segment).or(self.progress.sealed);
@@ -180,6 +183,22 @@ impl Log {
         Some(CommitJob { files: Arc::clone(&self.files), durability, steps, progress })
     }
 
+    /// Asks for no more room than what is written down already needs: the reserve may have that.
+    fn shrink(&mut self, job: &mut CommitJob) {
+        self.close_frame();
+        let mut queue = std::mem::take(&mut self.queue.steps);
+        for step in job.steps.iter_mut().chain(&mut queue) {
+            let Step::Roll { next, .. } = step else { continue };
+            let Some(segment) = self.segment_mut(next.segment) else { continue };
+            let capacity = segment.end.next_multiple_of(BLOCK_BYTES).min(segment.capacity);
+            let given_back = segment.capacity - capacity;
+            segment.capacity = capacity;
+            next.capacity = capacity;
+            self.bytes_total -= u64::from(given_back);
+        }
+        self.queue.steps = queue;
+    }
+
     /// Takes note of a job's result. Returns up to where records may be acknowledged, at the
     /// durability that the jobs were taken with.
     ///
@@ -200,7 +219,8 @@ impl Log {
         if let Some(poison) = &self.poison {
             return Err(poison.clone());
         }
-        if let Outcome::Stalled(job) = outcome {
+        if let Outcome::Stalled(mut job) = outcome {
+            self.shrink(&mut job);
             self.stalled = Some(job);
         }
         self.write_file = progress.file;

@@ -46,7 +46,8 @@ impl Log {
     pub fn read(&self, at: Position, len: u32) -> Read {
         let len = int::usize_from_u32(len);
         if let (Some(open), Some(tail)) = (&self.open_frame, &self.tail)
-            && (tail.id, open.start) <= (at.segment, at.offset)
+            && tail.id == at.segment
+            && open.start <= at.offset
         {
             let from = int::usize_from_u32(at.offset - open.start);
             // Copied, because the frame goes on growing.

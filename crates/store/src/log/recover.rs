@@ -2,8 +2,10 @@
 
 mod error;
 mod inventory;
+mod loss;
+mod walk;
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use bytes::BytesMut;
 use tradewind_subject::int;
@@ -11,50 +13,75 @@ use tradewind_subject::int;
 use crate::{
     disk::{Disk, DiskError},
     files,
-    frame::{Frame, Layout, Salt, is_segment_head},
+    frame::Salt,
     ids::{Lsn, Position},
     log::{
         Log, LogOptions,
         append::FRAME_BYTES_MAX,
         chains::Chains,
-        scan::{Damage, Scan},
+        scan::Scan,
         segment::{self, Segment},
     },
-    manifest::{Entry, SLOTS},
-    record::{Record, codec::Body},
+    manifest::{Entry, Manifest, Role, SLOTS},
 };
 use inventory::Inventory;
+use loss::Suspicion;
+use walk::Piece;
 
-pub use error::{Corruption, Cut, OpenError, RecoveryReport, ReplayError, Replayed};
+pub use error::{
+    Corruption, Cut, Found, Lost, OpenError, RecoveryReport, ReplayError, Replayed,
+};
 
-type Replay<'r> = dyn FnMut(Replayed<'_>) -> Result<(), ReplayError> + 'r;
+type Replay<'r> = dyn FnMut(Found<'_>) -> Result<(), ReplayError> + 'r;
 
 /// A log while it is being read.
 struct Recovery<'r> {
+    disk: Arc<dyn Disk>,
     salt: Salt,
     epoch: u64,
     /// Everything up to here was once synced.
     durable: Lsn,
-    scans: Vec<Scan>,
+    log_start: Lsn,
+    sidecars: BTreeSet<u32>,
     replay: &'r mut Replay<'r>,
     chains: Chains,
+    suspicion: Suspicion,
+    damage: Vec<Corruption>,
     next: Lsn,
     last_fact: Lsn,
     n_records: u64,
+    n_sidecars: usize,
     cut: Option<Cut>,
+}
+
+/// The segments, as they were found.
+#[derive(Default)]
+struct FoundSegments {
+    sealed: Vec<Segment>,
+    tail: Option<OldTail>,
+}
+
+/// The segment that was being written.
+struct OldTail {
+    entry: Entry,
+    /// What goes into its copy, and what is known of that.
+    pieces: Vec<Piece>,
+    copy: Segment,
 }
 
 impl Log {
     /// Opens the log of a directory, or starts one if the directory is empty. Blocks; for start-up
     /// only.
     ///
-    /// Every record goes through `replay` in the order of its LSN, once all frames before it were
-    /// found valid; after an error, forget what was replayed. Nothing on the disk is changed
-    /// before the last record was replayed, and nothing at all if that fails.
+    /// First the messages of cold segments go through `replay`, then every record of the log, both
+    /// in the order of their LSNs, and what is lost in between. After an error, forget what was
+    /// replayed. Nothing on the disk is changed before the last record was replayed, and nothing at
+    /// all if that fails.
     ///
     /// # Errors
     ///
-    /// If the directory is locked, foreign, newer or damaged, if the disk fails, or `replay` does.
+    /// If the directory is locked, foreign or newer, if the manifest is damaged, if the disk fails,
+    /// or `replay` does. Other damage is for `replay` to judge.
     pub fn open<'r>(
         disk: Arc<dyn Disk>,
         options: LogOptions,
@@ -68,41 +95,19 @@ impl Log {
             None => Inventory::create(&*disk, options.instance)?,
         };
         let state = manifest.state().clone();
-        let mut recovery = Recovery {
-            salt: Salt::new(state.instance),
-            epoch: state.epoch,
-            durable: state.durable,
-            scans: Vec::new(),
-            replay,
-            chains: Chains::default(),
-            next: state.entries.first().map_or_else(|| state.durable.next(), |entry| entry.first),
-            last_fact: Lsn::ZERO,
-            n_records: 0,
-            cut: None,
-        };
-        recovery.refuse_unlisted(&*disk, &inventory, state.next_segment)?;
-        recovery.open_listed(&*disk, &state.entries)?;
-        let mut sealed = Vec::new();
-        let mut tail = None;
-        for (index, entry) in state.entries.iter().enumerate() {
-            if entry.seal.is_some() {
-                sealed.push(recovery.read_sealed(index, *entry)?);
-            } else {
-                let frames = recovery.read_tail(index, state.next_segment)?;
-                tail = Some((*entry, frames));
-            }
-        }
-        let files = inventory.files((disk, lock), manifest, &options, &sealed)?;
+        let mut recovery = Recovery::new(Arc::clone(&disk), &state, &inventory, replay);
+        recovery.refuse_unlisted(&inventory, state.next_segment)?;
+        let found = recovery.read(&state)?;
+        let files = inventory.files((disk, lock), manifest, &options, &found.sealed)?;
         let log = Log::new(Arc::new(files), options, state.next_segment);
-        log.adopt(recovery, sealed, tail.as_ref(), &inventory)
+        log.adopt(recovery, found, &inventory)
     }
 
     /// Goes on where the recovery ended: in a fresh segment, in a new epoch.
     fn adopt(
         mut self,
         recovery: Recovery<'_>,
-        sealed: Vec<Segment>,
-        tail: Option<&(Entry, Vec<(Frame, u64)>)>,
+        found: FoundSegments,
         inventory: &Inventory,
     ) -> Result<(Log, RecoveryReport), OpenError> {
         let last = recovery.next.prev();
@@ -111,21 +116,31 @@ impl Log {
         (self.watermark, self.witnessed) = (last, last);
         self.last_fact = recovery.last_fact;
         self.chains = recovery.chains;
-        self.bytes_total = sealed.iter().map(|segment| u64::from(segment.capacity)).sum();
-        self.sealed_through = sealed.last().map(|segment| segment.id);
-        self.sealed = sealed.into_iter().map(|segment| (segment.id, segment)).collect();
+        let FoundSegments { sealed, tail } = found;
+        let n_segments = sealed.len() + usize::from(tail.is_some());
+        for segment in sealed {
+            match segment.role {
+                Role::Log => self.sealed.insert(segment.id, segment),
+                Role::Cold => self.cold.insert(segment.id, segment),
+            };
+        }
+        self.bytes_total = self.sealed.values().map(|segment| u64::from(segment.capacity)).sum();
+        self.sealed_through = self.sealed.last_key_value().map(|(id, _)| *id);
         if let Some(manifest) = &self.files.manifest {
             manifest.lock().refresh()?;
         }
-        let leftover = |id: &&u32| self.next_segment <= **id;
-        for segment in inventory.segments.iter().filter(leftover) {
+        let n_known = self.next_segment;
+        for segment in inventory.segments.iter().filter(|id| n_known <= **id) {
             // A name that is already there may not be durable, and using it again would not make
             // it so.
             self.files.disk.remove(&files::segment_name(*segment))?;
         }
-        let frames = tail.map_or(&[][..], |(_, frames)| frames);
-        let n_known = self.next_segment;
-        self.tail = self.copy_tail(frames)?;
+        let (old, copy) = match tail {
+            Some(OldTail { entry, pieces, copy }) => (Some(entry), self.copy_tail(copy, &pieces)?),
+            None => (None, None),
+        };
+        let is_damaged = copy.as_ref().is_some_and(|copy| copy.is_damaged);
+        self.tail = copy;
         self.write_file = self.tail.as_ref().and_then(|tail| tail.file.clone());
         let next_segment = self.next_segment;
         self.files.edit_manifest(|manifest| {
@@ -137,45 +152,75 @@ impl Log {
         })?;
         self.files.pool.lock().capacity =
             segment::next_capacity(&self.options.segment_bytes, self.bytes_total);
-        let Recovery { scans, n_records, cut, epoch, .. } = recovery;
-        let n_segments = scans.len();
-        // What the durable manifest no longer names.
-        drop(scans);
-        let unnamed = |id: &&u32| **id < n_known && self.segment(**id).is_none();
-        for segment in inventory.segments.iter().filter(unnamed) {
-            let old = tail.filter(|(entry, _)| entry.segment == *segment);
-            match old {
-                Some((entry, _)) => {
-                    let file = self.files.disk.open(&files::segment_name(*segment))?;
-                    self.files.retire(*segment, entry.capacity, &file)?;
-                }
-                None => self.files.disk.remove(&files::segment_name(*segment))?,
-            }
-        }
-        let report = RecoveryReport { epoch: epoch + 1, n_segments, n_records, last, cut };
+        let Recovery { n_records, n_sidecars, cut, damage, epoch, .. } = recovery;
+        self.clear_away(inventory, n_known, (old, is_damaged))?;
+        let epoch = epoch + 1;
+        let report =
+            RecoveryReport { epoch, n_segments, n_sidecars, n_records, last, cut, damage };
         Ok((self, report))
     }
 
-    /// Writes the frames of the old tail into a new segment, at the same offsets, and syncs.
-    fn copy_tail(&mut self, frames: &[(Frame, u64)]) -> Result<Option<Segment>, OpenError> {
-        let Some((first, _)) = frames.first() else { return Ok(None) };
+    /// Gives back what the durable manifest no longer names.
+    fn clear_away(
+        &self,
+        inventory: &Inventory,
+        n_known: u32,
+        (old, is_damaged): (Option<Entry>, bool),
+    ) -> Result<(), DiskError> {
+        let disk = &self.files.disk;
+        for sidecar in &inventory.sidecars {
+            if self.segment(*sidecar).is_none_or(|segment| !segment.has_sidecar) {
+                disk.remove(&files::sidecar_name(*sidecar))?;
+            }
+        }
+        let unnamed = |id: &&u32| **id < n_known && self.segment(**id).is_none();
+        for segment in inventory.segments.iter().filter(unnamed) {
+            let name = files::segment_name(*segment);
+            match old.filter(|entry| entry.segment == *segment) {
+                Some(_) if is_damaged => disk.rename(&name, &files::damaged_name(*segment))?,
+                Some(entry) => {
+                    let file = disk.open(&name)?;
+                    self.files.retire(*segment, entry.capacity, &file)?;
+                }
+                None => disk.remove(&name)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes what was found of the old tail into a new segment, at the same offsets, and syncs.
+    fn copy_tail(
+        &mut self,
+        mut tail: Segment,
+        pieces: &[Piece],
+    ) -> Result<Option<Segment>, OpenError> {
+        if pieces.is_empty() {
+            return Ok(None);
+        }
         let (salt, epoch) = (self.files.salt, self.files.epoch);
         let head = self.files.layout.segment_head;
-        let bytes: usize = frames.iter().map(|(frame, _)| frame.bytes.len()).sum();
-        let least = head + int::u32_saturating(bytes);
+        let least = tail.end;
         let sizes = &self.options.segment_bytes;
-        let capacity = segment::next_capacity(sizes, self.bytes_total).max(least);
-        let mut tail = Segment::new(self.next_segment, capacity, first.header.first, head);
-        let file = self.files.start_segment(tail.id, capacity, tail.first)?;
+        tail.capacity = segment::next_capacity(sizes, self.bytes_total).max(least);
+        (tail.end, tail.content) = (head, 0);
+        let file = self.files.start_segment(tail.id, tail.capacity, tail.first)?;
         let mut batch = BytesMut::new();
         let mut cached = Vec::new();
-        for (index, (frame, live)) in frames.iter().enumerate() {
+        for (index, piece) in pieces.iter().enumerate() {
             let from = batch.len();
-            let trailer = frame.copy_into(&mut batch, epoch, tail.id, salt);
-            cached.push((tail.end, from, batch.len(), frame.last()));
-            tail.add_frame(int::u32_saturating(frame.bytes.len()), trailer, frame.last());
-            tail.live += live;
-            if FRAME_BYTES_MAX <= batch.len() || index + 1 == frames.len() {
+            match piece {
+                Piece::Frame(frame) => {
+                    let trailer = frame.copy_into(&mut batch, epoch, tail.id, salt);
+                    cached.push((tail.end, from, batch.len(), frame.last));
+                    let len = int::u32_saturating(frame.bytes.len());
+                    tail.add_frame(len, trailer, frame.last);
+                }
+                Piece::Raw(bytes) => {
+                    batch.extend_from_slice(bytes);
+                    tail.end += int::u32_saturating(bytes.len());
+                }
+            }
+            if FRAME_BYTES_MAX <= batch.len() || index + 1 == pieces.len() {
                 let bytes = batch.split().freeze();
                 let at = tail.end - int::u32_saturating(bytes.len());
                 file.write_at(u64::from(at), &bytes)?;
@@ -183,30 +228,54 @@ impl Log {
                     let start = Position { segment: tail.id, offset };
                     self.tail_frames.push(start, bytes.slice(from..to), last);
                 }
-                self.tail_frames.trim(frame.last());
+                self.tail_frames.trim(tail.last);
             }
         }
         file.sync()?;
         tail.file = Some(file);
         self.next_segment += 1;
-        self.bytes_total += u64::from(capacity);
+        self.bytes_total += u64::from(tail.capacity);
         Ok(Some(tail))
     }
 }
 
-impl Recovery<'_> {
+impl<'r> Recovery<'r> {
+    fn new(
+        disk: Arc<dyn Disk>,
+        state: &Manifest,
+        inventory: &Inventory,
+        replay: &'r mut Replay<'r>,
+    ) -> Recovery<'r> {
+        Recovery {
+            disk,
+            salt: Salt::new(state.instance),
+            epoch: state.epoch,
+            durable: state.durable,
+            log_start: state.log_start(),
+            sidecars: inventory.sidecars.iter().copied().collect(),
+            replay,
+            chains: Chains::default(),
+            suspicion: Suspicion::default(),
+            damage: Vec::new(),
+            next: state.log_start(),
+            last_fact: Lsn::ZERO,
+            n_records: 0,
+            n_sidecars: 0,
+            cut: None,
+        }
+    }
+
     /// A file that the manifest does not name, from after it was written: a leftover of a start or
     /// of a roll that did not come to its end, unless somebody wrote frames to it.
     fn refuse_unlisted(
         &self,
-        disk: &dyn Disk,
         inventory: &Inventory,
         next_segment: u32,
     ) -> Result<(), OpenError> {
         for segment in inventory.segments.iter().filter(|id| next_segment <= **id) {
             let name = files::segment_name(*segment);
-            let mut scan =
-                Scan::new(name, *segment, disk.open(&files::segment_name(*segment))?, self.salt)?;
+            let file = self.disk.open(&name)?;
+            let mut scan = Scan::new(name, *segment, file, self.salt)?;
             let mut at = 0;
             while let Some((found, header)) = scan.next_header(at)? {
                 if !header.copied {
@@ -219,143 +288,24 @@ impl Recovery<'_> {
         Ok(())
     }
 
-    fn open_listed(&mut self, disk: &dyn Disk, entries: &[Entry]) -> Result<(), OpenError> {
-        for (index, entry) in entries.iter().enumerate() {
-            let name = files::segment_name(entry.segment);
-            let file = match disk.open(&name) {
-                Err(DiskError::NotFound { .. }) => {
-                    return Err(corrupt(&name, 0, entry.first, "a segment is missing"));
+    /// Reads all that the manifest names.
+    fn read(&mut self, state: &Manifest) -> Result<FoundSegments, OpenError> {
+        let mut found = FoundSegments::default();
+        for (index, entry) in state.entries.iter().enumerate() {
+            match entry.seal {
+                Some(seal) => found.sealed.push(self.read_sealed(*entry, seal)?),
+                None if index + 1 == state.entries.len() => {
+                    let (pieces, copy) = self.read_tail(*entry, state.next_segment)?;
+                    found.tail = Some(OldTail { entry: *entry, pieces, copy });
                 }
-                opened => opened?,
-            };
-            let mut scan = Scan::new(name, entry.segment, file, self.salt)?;
-            let what = if scan.len < int::usize_from_u32(entry.capacity) {
-                Some("a segment is truncated")
-            } else if !is_segment_head(&scan.bytes(0, 64)?, self.salt, entry.segment) {
-                Some("the head of a segment is damaged")
-            } else if entry.seal.is_none() && index + 1 != entries.len() {
-                Some("a segment before the last is not sealed")
-            } else {
-                None
-            };
-            if let Some(what) = what {
-                return Err(corrupt(&scan.name, 0, entry.first, what));
+                None => {
+                    let what = "a segment before the last is not sealed";
+                    return Err(corrupt(SLOTS[0], 0, entry.first, what));
+                }
             }
-            scan.len = entry.seal.map_or(scan.len, |seal| int::usize_from_u32(seal.len));
-            self.scans.push(scan);
         }
-        Ok(())
-    }
-
-    /// Replays a sealed segment; all of it was synced, so anything wrong is damage.
-    fn read_sealed(&mut self, index: usize, entry: Entry) -> Result<Segment, OpenError> {
-        let head = Layout::DISK.segment_head;
-        let mut segment = Segment::new(entry.segment, entry.capacity, entry.first, head);
-        if entry.first != self.next {
-            return Err(self.damage(index, 0, "records are missing before a segment")?);
-        }
-        while int::usize_from_u32(segment.end) < self.scans[index].len {
-            let at = int::usize_from_u32(segment.end);
-            let Some(frame) = self.frame(index, at)? else {
-                return Err(self.damage(index, at, "a frame is damaged")?);
-            };
-            let start = Position { segment: entry.segment, offset: segment.end };
-            segment.live += self.replay(&frame, start)?;
-            let len = int::u32_saturating(frame.bytes.len());
-            segment.add_frame(len, frame.trailer, frame.last());
-        }
-        if entry.seal != Some(segment.seal()) {
-            return Err(self.damage(index, 0, "a segment is not what was sealed")?);
-        }
-        segment.file = Some(Arc::clone(&self.scans[index].file));
-        Ok(segment)
-    }
-
-    /// Replays the segment that was being written, as the segment that its copy will be.
-    ///
-    /// Its frames end where one is torn, unless something on the disk says that this was synced.
-    fn read_tail(&mut self, index: usize, copy: u32) -> Result<Vec<(Frame, u64)>, OpenError> {
-        let mut frames = Vec::new();
-        let mut at = int::usize_from_u32(Layout::DISK.segment_head);
-        while let Some(frame) = self.frame(index, at)? {
-            let start = Position { segment: copy, offset: int::u32_saturating(at) };
-            let live = self.replay(&frame, start)?;
-            at += frame.bytes.len();
-            frames.push((frame, live));
-        }
-        if self.next <= self.durable {
-            return Err(self.damage(index, at, "synced records are damaged")?);
-        }
-        let mut from = at;
-        while let Some((found, header)) = self.scans[index].next_header(from)? {
-            if self.next <= header.watermark || self.epoch < header.epoch {
-                return Err(self.damage(index, at, "synced records are damaged")?);
-            }
-            let file = self.scans[index].name.clone();
-            self.cut = Some(Cut { file, offset: int::u64_from(at), lsn: self.next });
-            from = found + 1;
-        }
-        Ok(frames)
-    }
-
-    /// The frame at a place, if it is valid and the next one.
-    fn frame(&mut self, index: usize, at: usize) -> Result<Option<Frame>, OpenError> {
-        let frame = self.scans[index].frame(at)?;
-        let (next, epoch) = (self.next, self.epoch);
-        let fits = |frame: &Frame| frame.header.first == next && frame.header.epoch <= epoch;
-        Ok(frame.filter(fits))
-    }
-
-    /// Replays a frame, and returns the bytes of its messages.
-    fn replay(&mut self, frame: &Frame, start: Position) -> Result<u64, OpenError> {
-        let mut live = 0;
-        for (offset, len, decoded) in frame.records() {
-            self.next = decoded.lsn.next();
-            let Body::Record(record) = decoded.body else {
-                self.chains.start_round();
-                continue;
-            };
-            let stream = record.stream();
-            let name = || files::segment_name(start.segment);
-            if self.chains.last(stream).is_some_and(|last| last != decoded.prev) {
-                let what = "a stream's record is missing";
-                return Err(corrupt(&name(), u64::from(start.offset), decoded.lsn, what));
-            }
-            let gone = matches!(record, Record::StreamGone { .. });
-            self.chains.advance(stream, decoded.lsn, gone);
-            self.last_fact = decoded.lsn;
-            self.n_records += 1;
-            let len = int::u32_saturating(len);
-            if matches!(record, Record::Publish { .. }) {
-                live += u64::from(len);
-            }
-            let offset = start.offset + int::u32_saturating(offset);
-            let position = Position { segment: start.segment, offset };
-            (self.replay)(Replayed { lsn: decoded.lsn, position, len, record })?;
-        }
-        Ok(live)
-    }
-
-    /// Describes damage: what is next should have been at this place.
-    fn damage(
-        &mut self,
-        index: usize,
-        at: usize,
-        what: &'static str,
-    ) -> Result<OpenError, OpenError> {
-        let mut damage = Damage::new(self.next);
-        let mut from = at;
-        for scan in &mut self.scans[index..] {
-            damage.look(scan, from)?;
-            from = 0;
-        }
-        Ok(OpenError::Corrupt(Box::new(Corruption {
-            file: self.scans[index].name.clone(),
-            offset: int::u64_from(at),
-            lsn: self.next,
-            what,
-            streams: damage.streams.into_iter().collect(),
-        })))
+        self.suspect_all()?;
+        Ok(found)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Reading segments from start to end.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use tradewind_subject::int;
@@ -8,8 +8,6 @@ use tradewind_subject::int;
 use crate::{
     disk::{DiskError, DiskFile},
     frame::{ALIGN, FRAME_MAGIC, Frame, HEAD, Header, Salt},
-    ids::{Lsn, StreamId},
-    record::{SeqRange, codec::Body},
 };
 
 /// Read ahead by this much.
@@ -82,52 +80,5 @@ impl Scan {
             at += bytes.len().next_multiple_of(ALIGN);
         }
         Ok(None)
-    }
-}
-
-/// Finds out whose records a damaged place held, from the chains of the records after it.
-#[derive(Debug)]
-pub(crate) struct Damage {
-    /// The first record that is not there.
-    from: Lsn,
-    /// Records met after the damage, in order.
-    intact: Vec<SeqRange>,
-    pub(crate) streams: BTreeSet<StreamId>,
-}
-
-impl Damage {
-    pub(crate) fn new(from: Lsn) -> Damage {
-        Damage { from, intact: Vec::new(), streams: BTreeSet::new() }
-    }
-
-    /// Looks at what is left of a segment from `at` on.
-    pub(crate) fn look(&mut self, scan: &mut Scan, at: usize) -> Result<(), DiskError> {
-        let mut at = at;
-        while let Some((found, header)) = scan.next_header(at)? {
-            at = found + ALIGN;
-            let Some(frame) = scan.frame(found)? else { continue };
-            at = found + header.frame_len();
-            if header.first < self.from {
-                continue;
-            }
-            self.intact.push(SeqRange { first: header.first.0, last: frame.last().0 });
-            for (_, _, decoded) in frame.records() {
-                match decoded.body {
-                    Body::Record(record) => self.link(record.stream(), decoded.prev),
-                    Body::Idle { heads, .. } => heads
-                        .iter()
-                        .for_each(|pair| self.link(StreamId(pair.first), Lsn(pair.last))),
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// The stream has a record `lsn`: if it isn't among the intact ones, it was damaged.
-    fn link(&mut self, stream: StreamId, lsn: Lsn) {
-        let known = |range: &SeqRange| range.first <= lsn.0 && lsn.0 <= range.last;
-        if self.from <= lsn && !self.intact.iter().rev().any(known) {
-            self.streams.insert(stream);
-        }
     }
 }

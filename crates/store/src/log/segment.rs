@@ -6,12 +6,14 @@ use crate::{
     disk::DiskFile,
     frame,
     ids::Lsn,
-    manifest::{Entry, Seal},
+    log::spans::Spans,
+    manifest::{Entry, Role, Seal},
 };
 
 #[derive(Debug)]
 pub(crate) struct Segment {
     pub(crate) id: u32,
+    pub(crate) role: Role,
     pub(crate) capacity: u32,
     pub(crate) first: Lsn,
     /// The last record of its closed frames; `first.prev()` if there is none.
@@ -22,6 +24,12 @@ pub(crate) struct Segment {
     pub(crate) content: u32,
     /// Bytes of messages that nobody has released.
     pub(crate) live: u64,
+    /// Whose messages it holds.
+    pub(crate) spans: Spans,
+    /// Whether its sidecar is on the disk.
+    pub(crate) has_sidecar: bool,
+    /// Some of it can't be read: it stays as it is.
+    pub(crate) is_damaged: bool,
     /// None until the commit that makes the file is done.
     pub(crate) file: Option<Arc<dyn DiskFile>>,
 }
@@ -32,6 +40,8 @@ pub(crate) struct Segment {
 pub struct SegmentInfo {
     /// Its number, as in a [`Position`](crate::Position).
     pub id: u32,
+    /// What it is for.
+    pub role: Role,
     /// Its first record.
     pub first: Lsn,
     /// Its last record; before `first` if it has none.
@@ -42,12 +52,26 @@ pub struct SegmentInfo {
     pub live_bytes: u64,
     /// Whether nothing will be appended to it.
     pub sealed: bool,
+    /// Whether some of it was found damaged.
+    pub is_damaged: bool,
 }
 
 impl Segment {
     pub(crate) fn new(id: u32, capacity: u32, first: Lsn, start: u32) -> Segment {
-        let last = first.prev();
-        Segment { id, capacity, first, last, end: start, content: 0, live: 0, file: None }
+        Segment {
+            id,
+            role: Role::Log,
+            capacity,
+            first,
+            last: first.prev(),
+            end: start,
+            content: 0,
+            live: 0,
+            spans: Spans::default(),
+            has_sidecar: false,
+            is_damaged: false,
+            file: None,
+        }
     }
 
     pub(crate) fn add_frame(&mut self, len: u32, trailer: u32, last: Lsn) {
@@ -61,17 +85,25 @@ impl Segment {
     }
 
     pub(crate) fn entry(&self) -> Entry {
-        Entry { segment: self.id, capacity: self.capacity, first: self.first, seal: None }
+        Entry {
+            segment: self.id,
+            role: self.role,
+            capacity: self.capacity,
+            first: self.first,
+            seal: None,
+        }
     }
 
     pub(crate) fn info(&self, sealed: bool) -> SegmentInfo {
         SegmentInfo {
             id: self.id,
+            role: self.role,
             first: self.first,
             last: self.last,
             len: self.end,
             live_bytes: self.live,
             sealed,
+            is_damaged: self.is_damaged,
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Segments made ahead of need, so that a commit does not wait for the file system, and so that a
-//! full disk is noticed one segment early.
+//! Segments made ahead of need, so that a commit does not wait for the file system, and room set
+//! aside, so that a full disk is noticed early and does not stand in the way of what makes room.
 
 use std::sync::Arc;
 
@@ -17,7 +17,9 @@ use crate::{
 #[must_use = "the log waits for it"]
 pub struct PoolJob {
     files: Arc<Files>,
+    /// What to set aside.
     reserve_bytes: u64,
+    segment_bytes: [u32; 4],
 }
 
 /// What a [`PoolJob`] came to.
@@ -39,7 +41,12 @@ impl PoolJob {
     }
 
     fn refill(&self) -> Result<(), Trouble> {
+        let space = self.files.disk.space()?;
+        // A disk of a few megabytes can't have a reserve of many.
+        let reserve = self.reserve_bytes.min(space.total / SHARE_OF_RESERVE);
+        self.files.set_room(roomy(&self.segment_bytes, space.free));
         self.drop_outgrown()?;
+        self.make_reserve(reserve, space.free)?;
         while let Some((name, capacity)) = self.missing() {
             let file = self.files.allocated(&name, capacity)?;
             let zeroes = files::zeroes();
@@ -52,8 +59,28 @@ impl PoolJob {
             file.sync()?;
             self.files.pool.lock().spares.push(Spare { name, capacity, file });
         }
-        let low = self.files.disk.free_bytes()? < self.reserve_bytes;
-        self.files.set_space_low(low);
+        let is_low = self.files.disk.space()?.free < reserve || !self.files.has_reserve(reserve);
+        self.files.set_space_low(is_low);
+        Ok(())
+    }
+
+    /// Sets the reserve aside, or more of it, once there is more room than that.
+    fn make_reserve(&self, bytes: u64, free: u64) -> Result<(), Trouble> {
+        let mut reserve = self.files.reserve.lock();
+        let missing = bytes.saturating_sub(*reserve);
+        if missing == 0 || free < missing.saturating_mul(2) {
+            return Ok(());
+        }
+        let file = match *reserve {
+            0 => self.files.disk.create(files::RESERVE).map_err(Trouble::of_reserving)?,
+            _ => self.files.disk.open(files::RESERVE).map_err(Trouble::of_reserving)?,
+        };
+        if let Err(error) = file.allocate(bytes) {
+            self.files.disk.remove(files::RESERVE)?;
+            *reserve = 0;
+            return Err(Trouble::of_reserving(error));
+        }
+        *reserve = bytes;
         Ok(())
     }
 
@@ -77,6 +104,17 @@ impl PoolJob {
     }
 }
 
+/// The reserve is at most this part of the disk.
+const SHARE_OF_RESERVE: u64 = 16;
+/// A segment is at most this part of the free room.
+const SHARE_OF_SEGMENT: u64 = 8;
+
+/// The largest segment that leaves room for others.
+fn roomy(sizes: &[u32; 4], free: u64) -> u32 {
+    let fits = |size: &&u32| u64::from(**size) <= free / SHARE_OF_SEGMENT;
+    *sizes.iter().rev().find(fits).unwrap_or(&sizes[0])
+}
+
 impl Log {
     /// A job that refills the pool, if there is anything to do and none is under way.
     ///
@@ -85,7 +123,9 @@ impl Log {
         if self.pooling || self.poison.is_some() || self.files.manifest.is_none() {
             return None;
         }
-        let full = {
+        let reserve_bytes = self.wanted_reserve();
+        let has_reserve = self.files.has_reserve(reserve_bytes);
+        let full = has_reserve && {
             let pool = self.files.pool.lock();
             let fitting = |spare: &Spare| spare.capacity == pool.capacity;
             pool.wanted <= pool.spares.len() && pool.spares.iter().all(fitting)
@@ -94,8 +134,16 @@ impl Log {
             return None;
         }
         self.pooling = true;
-        let reserve_bytes = self.options.reserve_bytes;
-        Some(PoolJob { files: Arc::clone(&self.files), reserve_bytes })
+        let segment_bytes = self.options.segment_bytes;
+        Some(PoolJob { files: Arc::clone(&self.files), reserve_bytes, segment_bytes })
+    }
+
+    /// A small store has a small reserve.
+    fn wanted_reserve(&self) -> u64 {
+        let least = u64::from(self.options.segment_bytes[0]);
+        let most = self.options.reserve_bytes;
+        // It grows in a few large steps.
+        (self.file_bytes() / 4).next_power_of_two().max(least).min(most)
     }
 
     /// Takes note of a job's result.

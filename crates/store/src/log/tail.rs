@@ -53,9 +53,9 @@ impl Tail {
         }
     }
 
-    /// Lets go of the frames of segments up to this one.
-    pub(crate) fn drop_through(&mut self, segment: u32) {
-        while let Some(frame) = self.frames.pop_front_if(|frame| frame.start.segment <= segment) {
+    /// Lets go of the frames of a segment, if they are the oldest.
+    pub(crate) fn drop_segment(&mut self, segment: u32) {
+        while let Some(frame) = self.frames.pop_front_if(|frame| frame.start.segment == segment) {
             self.bytes -= frame.bytes.len();
         }
     }

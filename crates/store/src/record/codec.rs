@@ -38,7 +38,8 @@ mod kind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Decoded<'a> {
     pub(crate) lsn: Lsn,
-    /// The stream's record before this one; zero if this is its first.
+    /// The stream's record before this one, or the idle marker before this one; zero if this is the
+    /// first.
     pub(crate) prev: Lsn,
     pub(crate) body: Body<'a>,
 }
@@ -46,8 +47,8 @@ pub(crate) struct Decoded<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Body<'a> {
     Record(Record<'a>),
-    /// The log's own marker: what is durable, and the last record of each stream written to since
-    /// the marker before.
+    /// The log's own marker, after some silence and at the start of each segment: what is durable, and
+    /// the last record of each stream written to since the marker before.
     Idle {
         watermark: Lsn,
         heads: Ranges<'a>,
@@ -132,16 +133,16 @@ pub(crate) fn encode(record: &Record<'_>, lsn: Lsn, prev: Lsn, out: &mut BytesMu
     seal(out, start, len)
 }
 
-/// Writes an idle marker, and returns its checksum.
+/// Writes an idle marker, `prev` being the one before, and returns its checksum.
 pub(crate) fn encode_idle(
     heads: impl ExactSizeIterator<Item = (StreamId, Lsn)>,
     watermark: Lsn,
-    lsn: Lsn,
+    (lsn, prev): (Lsn, Lsn),
     out: &mut BytesMut,
 ) -> u32 {
     let start = out.len();
     let len = idle_len(heads.len());
-    out.extend_from_slice(&head(len, kind::IDLE, StreamId::default(), lsn, Lsn::ZERO));
+    out.extend_from_slice(&head(len, kind::IDLE, StreamId::default(), lsn, prev));
     put_u64s(out, &[watermark.0]);
     heads.for_each(|(stream, last)| put_u64s(out, &[stream.0, last.0]));
     seal(out, start, len)

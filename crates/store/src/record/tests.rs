@@ -131,11 +131,11 @@ fn an_idle_marker_comes_back_as_it_was() {
     let mut out = BytesMut::new();
     let heads = [(StreamId(3), Lsn(8)), (StreamId(4), Lsn(9))];
 
-    codec::encode_idle(heads.into_iter(), Lsn(9), Lsn(10), &mut out);
+    codec::encode_idle(heads.into_iter(), Lsn(9), (Lsn(10), Lsn(5)), &mut out);
 
     assert_eq!(out.len(), codec::idle_len(2));
     let (record, ..) = codec::split(&out).unwrap();
     let pairs = [SeqRange { first: 3, last: 8 }, SeqRange { first: 4, last: 9 }];
     let body = Body::Idle { watermark: Lsn(9), heads: Ranges::new(&pairs) };
-    assert_eq!(codec::decode(record), Ok(Decoded { lsn: Lsn(10), prev: Lsn::ZERO, body }));
+    assert_eq!(codec::decode(record), Ok(Decoded { lsn: Lsn(10), prev: Lsn(5), body }));
 }

@@ -2,7 +2,7 @@
 
 use tradewind_store::{Fault, FaultDisk, Lsn, Survival};
 
-use crate::script::{Script, open};
+use crate::script::{Opened, Script, open};
 
 const N_STEPS: u32 = 420;
 
@@ -11,7 +11,9 @@ fn n_ops(seed: u64) -> u64 {
     let disk = FaultDisk::new();
     let mut script = Script::new(disk.clone(), seed);
     script.run(N_STEPS).unwrap();
-    assert!(2 < script.n_reclaimed, "segments are given back");
+    let [drops, adoptions, copies] = script.n_sweeps;
+    assert!(0 < drops && 1 < adoptions + copies, "{:?}", script.n_sweeps);
+    assert!(2 < script.n_indexed, "{} sidecars", script.n_indexed);
     disk.ops()
 }
 
@@ -20,7 +22,7 @@ fn check_survivor(script: &Script, disk: &FaultDisk, survival: Survival, context
     let context = &format!("{context}, {survival:?}");
     let after = disk.survivor(survival);
     let acked = if survival == Survival::Kill { script.written } else { script.synced };
-    let (mut log, facts, report) = match open(&after) {
+    let Opened { mut log, facts, report, .. } = match open(&after) {
         Ok(opened) => opened,
         Err(error) => panic!("{context}: {error:?}"),
     };
@@ -30,7 +32,7 @@ fn check_survivor(script: &Script, disk: &FaultDisk, survival: Survival, context
     let after = after.survivor(Survival::PowerNone);
     let at = log.append_idle().unwrap();
     drop(log);
-    let (mut log, again, _) = open(&after).unwrap();
+    let Opened { mut log, facts: again, .. } = open(&after).unwrap();
     assert_eq!(facts, again, "{context}: opened twice");
     assert_eq!(log.append_idle().unwrap(), at, "{context}: opened twice");
 }

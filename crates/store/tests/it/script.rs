@@ -1,10 +1,11 @@
 //! A long script of everything that is done to a log, with a model of what must be left of it.
 
-use std::{ops::Range, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc};
 
 use tradewind_store::{
-    ConsumerId, Durability, FaultDisk, Log, LogOptions, Lsn, OpenError, Position, Ranges, Read,
-    Record, RecoveryReport, RemoveReason, SeqRange, StreamId, Wish, decode_message,
+    Appended, ConsumerId, Copied, Durability, FaultDisk, Found, Kept, Log, LogOptions, Lsn,
+    OpenError, Position, Ranges, Read, Record, RecoveryReport, RemoveReason, ReplayError, SeqRange,
+    StreamId, Sweep, SweepKind, Wish, decode_message,
 };
 use tradewind_subject::Timestamp;
 
@@ -27,18 +28,65 @@ pub(crate) fn options() -> LogOptions {
         tail_bytes: 2048,
         spare_segments: 1,
         reserve_bytes: 0,
+        log_bytes: 6000..=20_000,
         ..LogOptions::new([9; 16])
     }
 }
 
-/// Opens a log, and says what was in it.
-pub(crate) fn open(disk: &FaultDisk) -> Result<(Log, Vec<Fact>, RecoveryReport), OpenError> {
-    let mut facts = Vec::new();
-    let (log, report) = Log::open(Arc::new(disk.clone()), options(), &mut |replayed| {
+/// What an opening found.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    pub(crate) log: Log,
+    pub(crate) facts: Vec<Fact>,
+    pub(crate) messages: Vec<Message>,
+    pub(crate) report: RecoveryReport,
+}
+
+/// A message and where it lies.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Message {
+    at: Position,
+    len: u32,
+    lsn: Lsn,
+    stream: StreamId,
+    seq: u64,
+}
+
+/// Opens a log, and says what was in it; anything lost is an error.
+///
+/// Payloads are read where the opening did not need to.
+pub(crate) fn open(disk: &FaultDisk) -> Result<Opened, OpenError> {
+    let (mut facts, mut messages) = (Vec::new(), Vec::new());
+    let mut elided = Vec::new();
+    let (log, report) = Log::open(Arc::new(disk.clone()), options(), &mut |found| {
+        let replayed = match found {
+            Found::Record(replayed) => replayed,
+            found => return Err(ReplayError(format!("{found:?}").into())),
+        };
+        if let Record::Publish { stream, seq, payload, .. } = replayed.record {
+            let (at, len, lsn) = (replayed.position, replayed.len, replayed.lsn);
+            if payload.len() < replayed.payload_len {
+                elided.push((facts.len(), messages.len()));
+            }
+            messages.push(Message { at, len, lsn, stream, seq });
+        }
         facts.push(fact(replayed.lsn, &replayed.record));
         Ok(())
     })?;
-    Ok((log, facts, report))
+    for (fact_at, message_at) in elided {
+        let Message { at, len, .. } = messages[message_at];
+        let bytes = match log.read(at, len) {
+            Read::Cached(bytes) => bytes,
+            Read::Job(job) => job.run()?,
+            Read::Gone => panic!("{at:?} is gone"),
+        };
+        let decoded = tradewind_store::decode_record(&bytes);
+        let (lsn, record) = decoded.map_err(|error| ReplayError(error.into()))?;
+        let whole = fact(lsn, &record);
+        assert_eq!((whole.lsn, whole.stream), (facts[fact_at].lsn, facts[fact_at].stream));
+        facts[fact_at] = whole;
+    }
+    Ok(Opened { log, facts, messages, report })
 }
 
 fn fact(lsn: Lsn, record: &Record<'_>) -> Fact {
@@ -83,12 +131,14 @@ pub(crate) struct Script {
     /// The last records that survive a power loss, and a kill.
     pub(crate) synced: Lsn,
     pub(crate) written: Lsn,
-    /// The last record that may be gone because its segment was given back.
-    pub(crate) released: Lsn,
-    messages: Vec<(Position, u32, StreamId, u64)>,
+    /// Records that may be gone, because nobody needs them any more.
+    optional: BTreeSet<Lsn>,
+    messages: Vec<Message>,
     seq: u64,
     pub(crate) n_stalls: u32,
-    pub(crate) n_reclaimed: u32,
+    /// Sweeps that dropped, adopted, copied; and sidecars.
+    pub(crate) n_sweeps: [u32; 3],
+    pub(crate) n_indexed: u32,
 }
 
 impl Script {
@@ -100,11 +150,12 @@ impl Script {
             facts: Vec::new(),
             synced: Lsn::ZERO,
             written: Lsn::ZERO,
-            released: Lsn::ZERO,
+            optional: BTreeSet::new(),
             messages: Vec::new(),
             seq: 0,
             n_stalls: 0,
-            n_reclaimed: 0,
+            n_sweeps: [0; 3],
+            n_indexed: 0,
         }
     }
 
@@ -126,7 +177,8 @@ impl Script {
                 32 | 33 => self.commit(Durability::Os)?,
                 34 | 35 => self.idle()?,
                 36 => self.pool()?,
-                37 => self.reclaim()?,
+                37 => self.sweep()?,
+                38 => self.chores()?,
                 _ => self.read(),
             }
         }
@@ -145,36 +197,40 @@ impl Script {
 
     pub(crate) fn reopen(&mut self) -> Result<(), Stop> {
         self.log = None;
-        let (log, facts, _) = match open(&self.disk) {
+        let opened = match open(&self.disk) {
             Err(OpenError::Disk(_)) => return Err(Stop),
             opened => opened.unwrap(),
         };
         // The process merely restarted: what was written is there.
-        let kept = self.check(&facts, self.written, "restart");
-        self.facts.truncate(kept.end);
-        self.messages.retain(|_| false);
+        self.check(&opened.facts, self.written, "restart");
+        let Opened { mut log, facts, messages, .. } = opened;
+        self.facts = facts;
+        self.messages = messages;
+        let (dead, alive) =
+            self.messages.iter().partition(|message| self.optional.contains(&message.lsn));
+        self.messages = alive;
+        let dead: Vec<Message> = dead;
+        dead.iter().for_each(|message| log.released(message.at, message.len));
         (self.synced, self.written) = (log.durable(), log.durable());
         self.log = Some(log);
         Ok(())
     }
 
-    /// Checks what was replayed: everything up to `acked`, nothing invented, in order.
+    /// Checks what was replayed: everything up to `acked` that somebody needs, nothing invented, in
+    /// order.
     #[track_caller]
-    pub(crate) fn check(&self, replayed: &[Fact], acked: Lsn, context: &str) -> Range<usize> {
-        let start = match replayed.first() {
-            Some(first) => self.facts.iter().position(|fact| fact.lsn == first.lsn),
-            None => Some(self.facts.len()),
-        };
-        let start = start.unwrap_or_else(|| panic!("{context}: invented {:?}", replayed[0]));
-        let expected = &self.facts[start..];
-        assert!(replayed.len() <= expected.len(), "{context}: invented records");
-        assert_eq!(replayed, &expected[..replayed.len()], "{context}");
-        let end = start + replayed.len();
-        let lost = |fact: &&Fact| self.released < fact.lsn && fact.lsn <= acked;
-        if let Some(lost) = self.facts[..start].iter().chain(&self.facts[end..]).find(lost) {
-            panic!("{context}: lost {lost:?}, acknowledged up to {acked}");
+    pub(crate) fn check(&self, replayed: &[Fact], acked: Lsn, context: &str) {
+        let mut rest = replayed;
+        for fact in &self.facts {
+            if let [first, after @ ..] = rest
+                && first == fact
+            {
+                rest = after;
+            } else if fact.lsn <= acked && !self.optional.contains(&fact.lsn) {
+                panic!("{context}: lost {fact:?}, acknowledged up to {acked}");
+            }
         }
-        start..end
+        assert!(rest.is_empty(), "{context}: invented {:?}", rest[0]);
     }
 
     fn append(&mut self, record: &Record<'_>) -> Result<(), Stop> {
@@ -182,7 +238,8 @@ impl Script {
         let appended = self.log().append(wish, record).map_err(|_| Stop)?;
         self.facts.push(fact(appended.lsn, record));
         if let Record::Publish { stream, seq, .. } = *record {
-            self.messages.push((appended.position, appended.len, stream, seq));
+            let Appended { lsn, position: at, len } = appended;
+            self.messages.push(Message { at, len, lsn, stream, seq });
         }
         Ok(())
     }
@@ -256,25 +313,79 @@ impl Script {
         }
     }
 
-    fn reclaim(&mut self) -> Result<(), Stop> {
-        let segments: Vec<_> = self.log().segments().filter(|segment| segment.sealed).collect();
-        let Some(last) = segments.len().checked_sub(2).map(|index| segments[index]) else {
+    fn chores(&mut self) -> Result<(), Stop> {
+        while let Some(job) = self.log().take_index_job() {
+            self.log().inspected(job.run()).map_err(|_| Stop)?;
+            self.n_indexed += 1;
+        }
+        // What can't be read is noted, and does no harm.
+        _ = self.log().take_damage();
+        Ok(())
+    }
+
+    /// Lets some messages go, and gives back what that leaves.
+    fn sweep(&mut self) -> Result<(), Stop> {
+        let share = self.below(5);
+        let seed = self.seq;
+        let (alive, dead) =
+            self.messages.iter().partition(|message| share <= (message.seq ^ seed) % 5);
+        self.messages = alive;
+        let dead: Vec<Message> = dead;
+        for message in dead {
+            self.optional.insert(message.lsn);
+            self.log().released(message.at, message.len);
+        }
+        for _ in 0..3 {
+            let Some(sweep) = self.log().plan_sweep() else { break };
+            self.sweep_as(sweep)?;
+        }
+        Ok(())
+    }
+
+    fn sweep_as(&mut self, sweep: Sweep) -> Result<(), Stop> {
+        let sources = sweep.sources.clone();
+        let kind = sweep.kind;
+        let mut copy = None;
+        if kind == SweepKind::Copy {
+            let here = self.messages.iter().filter(|it| sources.contains(&it.at.segment));
+            let kept = here.map(|it| Kept { position: it.at, len: it.len }).collect();
+            let mut job = self.log().copy(&sources, kept).expect("something lives there");
+            copy = loop {
+                match self.log().copied(job.run()).map_err(|_| Stop)? {
+                    Copied::More(more) => job = *more,
+                    Copied::All { target, moved } => break Some((target, moved)),
+                    Copied::GivenUp => return Ok(()),
+                }
+            };
+        }
+        // What is known only from the sources is said again, and synced.
+        self.append(&Record::StreamState { stream: StreamId(1), state: b"snapshot" })?;
+        self.commit(Durability::Sync)?;
+        let alive: BTreeSet<Lsn> = self.messages.iter().map(|message| message.lsn).collect();
+        let known = self.facts.iter().filter(|it| it.lsn <= sweep.log_through);
+        self.optional.extend(known.map(|it| it.lsn).filter(|lsn| !alive.contains(lsn)));
+        let (target, moved) = copy.map_or((None, Vec::new()), |(t, moved)| (Some(t), moved));
+        let job = self.log().swap(sweep, target);
+        if !self.log().swapped(job.run()).map_err(|_| Stop)? {
             return Ok(());
-        };
-        for segment in &segments {
-            if segment.id <= last.id {
-                self.log().released_bytes(segment.id, segment.live_bytes);
+        }
+        self.n_sweeps[match kind {
+            SweepKind::Drop => 0,
+            SweepKind::Adopt => 1,
+            SweepKind::Copy => 2,
+        }] += 1;
+        for message in &mut self.messages {
+            let found = moved.iter().find(|moved| moved.from == message.at);
+            if let (Some(moved), Some(log)) = (found, &mut self.log) {
+                assert_eq!((moved.stream, moved.seq), (message.stream, message.seq));
+                log.relocated(moved.from, moved.to, moved.len);
+                message.at = moved.to;
             }
         }
-        self.messages.retain(|(at, ..)| last.id < at.segment);
-        self.append(&Record::StreamState { stream: StreamId(1), state: b"snapshot" })?;
-        self.log().release_through(last.id).unwrap();
-        assert!(self.log().take_reclaim().is_none(), "the snapshot is not synced");
-        self.commit(Durability::Sync)?;
-        self.released = last.last;
-        let job = self.log().take_reclaim().unwrap();
-        self.log().reclaimed(job.run()).map_err(|_| Stop)?;
-        self.n_reclaimed += 1;
+        if kind != SweepKind::Adopt {
+            let job = self.log().retire(&sources);
+            self.log().retired(job.run()).map_err(|_| Stop)?;
+        }
         Ok(())
     }
 
@@ -284,7 +395,7 @@ impl Script {
             return;
         };
         let index = usize::try_from(self.below(index)).unwrap();
-        let (at, len, stream, seq) = self.messages[index];
+        let Message { at, len, stream, seq, .. } = self.messages[index];
         let bytes = match self.log().read(at, len) {
             Read::Cached(bytes) => bytes,
             Read::Gone => panic!("{at:?} is gone"),

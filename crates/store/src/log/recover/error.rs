@@ -6,6 +6,27 @@ use crate::{
     record::Record,
 };
 
+/// What the owner of a log is told on opening it, in order.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Found<'a> {
+    /// A record.
+    Record(Replayed<'a>),
+    /// Records that are gone.
+    Lost(Lost),
+}
+
+/// A stream has lost records to damage: before the next one of its own, or for good.
+///
+/// Nobody knows what they said. A snapshot of the stream that comes later makes good for them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lost {
+    /// The stream; none if there may have been streams of which nothing else is left.
+    pub stream: Option<StreamId>,
+    /// The damage that took them, as a place in [`RecoveryReport::damage`].
+    pub damage: usize,
+}
+
 /// A record found in the log, with its place there.
 #[derive(Clone, Copy, Debug)]
 pub struct Replayed<'a> {
@@ -15,8 +36,12 @@ pub struct Replayed<'a> {
     pub position: Position,
     /// Its length there.
     pub len: u32,
-    /// What it says.
+    /// What it says; the payload of a message may be missing.
     pub record: Record<'a>,
+    /// Length of the message's payload.
+    pub payload_len: usize,
+    /// It is in a cold segment: everything else about its stream comes after all of these.
+    pub is_cold: bool,
 }
 
 /// What the owner of the log could not make sense of.
@@ -30,14 +55,18 @@ pub struct ReplayError(#[from] pub Box<dyn std::error::Error + Send + Sync>);
 pub struct RecoveryReport {
     /// Counts openings.
     pub epoch: u64,
-    /// Segments read.
+    /// Segments.
     pub n_segments: usize,
+    /// Segments that were not read, because their sidecars say it all.
+    pub n_sidecars: usize,
     /// Records replayed.
     pub n_records: u64,
     /// The last record.
     pub last: Lsn,
     /// Frames that were being written when the log ended. Nobody was told that they were stored.
     pub cut: Option<Cut>,
+    /// What is damaged of that which had been stored.
+    pub damage: Vec<Corruption>,
 }
 
 /// Where the frames that were valid end.
@@ -79,7 +108,7 @@ pub enum OpenError {
         /// What we understand.
         reads: u16,
     },
-    /// Something that had been stored is not there any more.
+    /// Something that all depends on is not there any more.
     #[error(transparent)]
     Corrupt(Box<Corruption>),
     /// The disk failed.
@@ -107,7 +136,7 @@ pub struct Corruption {
     pub lsn: Lsn,
     /// What is wrong.
     pub what: &'static str,
-    /// Streams known to have lost records; there may be more if the damage reaches to the end.
+    /// Streams that have lost records to it.
     pub streams: Vec<StreamId>,
 }
 

@@ -15,15 +15,16 @@ use crate::{
         LogOptions,
         segment::{self, Segment},
     },
-    manifest::{Manifest, ManifestFile, SLOTS, Slot},
+    manifest::{Manifest, ManifestFile, Role, SLOTS, Slot},
 };
 
 /// The names in the directory, all of them known.
 #[derive(Debug, Default)]
 pub(super) struct Inventory {
     pub(super) segments: Vec<u32>,
+    pub(super) sidecars: Vec<u32>,
     spares: Vec<u32>,
-    n_manifests: usize,
+    has_reserve: bool,
 }
 
 impl Inventory {
@@ -31,8 +32,9 @@ impl Inventory {
         let mut inventory = Inventory::default();
         for name in names {
             match Name::parse(name) {
-                Some(Name::Lock | Name::Tolerated) => (),
-                Some(Name::Manifest) => inventory.n_manifests += 1,
+                Some(Name::Lock | Name::Manifest | Name::Damaged(_) | Name::Tolerated) => (),
+                Some(Name::Sidecar(segment)) => inventory.sidecars.push(segment),
+                Some(Name::Reserve) => inventory.has_reserve = true,
                 Some(Name::Segment(segment)) => inventory.segments.push(segment),
                 Some(Name::Spare(number)) => inventory.spares.push(number),
                 None => {
@@ -67,12 +69,16 @@ impl Inventory {
             }
         }
         match latest {
-            // Both names are durable before the first manifest is written.
-            Some(_) if self.n_manifests < SLOTS.len() => {
-                Err(corrupt(SLOTS[0], 0, Lsn::ZERO, "one of the two manifests is missing"))
-            }
             Some(latest) => {
-                let slots = [disk.open(SLOTS[0])?, disk.open(SLOTS[1])?];
+                let [first, second] = SLOTS.map(|slot| match disk.open(slot) {
+                    // Both hold the same: it is made anew from the other one.
+                    Err(DiskError::NotFound { .. }) => {
+                        let file = disk.create(slot)?;
+                        disk.sync_dir().map(|()| file)
+                    }
+                    opened => opened,
+                });
+                let slots = [first?, second?];
                 Ok(Some(ManifestFile::new(latest, slots)?))
             }
             None if self.segments.is_empty() => Ok(None),
@@ -101,7 +107,8 @@ impl Inventory {
         options: &LogOptions,
         sealed: &[Segment],
     ) -> Result<Files, OpenError> {
-        let total = sealed.iter().map(|segment| u64::from(segment.capacity)).sum();
+        let of_log = sealed.iter().filter(|segment| segment.role == Role::Log);
+        let total = of_log.map(|segment| u64::from(segment.capacity)).sum();
         let capacity = segment::next_capacity(&options.segment_bytes, total);
         let next_number = self.spares.last().copied().unwrap_or_default();
         let wanted = options.spare_segments;
@@ -109,6 +116,9 @@ impl Inventory {
         for number in &self.spares {
             // Its last life may have ended in a failed sync: that the room is there proves nothing.
             disk.remove(&files::spare_name(*number))?;
+        }
+        if self.has_reserve {
+            disk.remove(files::RESERVE)?;
         }
         let state = manifest.state();
         Ok(Files {
@@ -119,6 +129,8 @@ impl Inventory {
             manifest: Some(Mutex::new(manifest)),
             pool: Mutex::new(pool),
             space_low: false.into(),
+            roomy: u32::MAX.into(),
+            reserve: Mutex::new(0),
             lock: Some(lock),
         })
     }
