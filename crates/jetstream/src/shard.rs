@@ -12,11 +12,13 @@ mod commit;
 mod consumers;
 mod context;
 mod control;
+mod offline;
 mod outgoing;
 mod publish;
 mod recover;
 mod report;
 mod slot;
+mod sweep;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,14 +26,18 @@ use tradewind_proto::Publish;
 use tradewind_store::StreamId;
 use tradewind_subject::Timestamp;
 
+use crate::api::error::ApiError;
+use crate::api::response::append_pub_error;
+
 pub use self::{
     commit::{Job, JobDone},
     context::{Event, ShardOptions, SyncLevel},
+    offline::OfflineStream,
     outgoing::{Message, Outgoing},
     recover::{OpenShardError, Recovered},
     report::{ShardReport, StreamReport},
 };
-use self::{context::Context, slot::Slot};
+use self::{context::Context, offline::Offline, slot::Slot, sweep::Sweeper};
 
 /// What comes to a shard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +63,8 @@ pub enum Inbound<'a> {
 pub struct Shard {
     slots: BTreeMap<StreamId, Slot>,
     names: BTreeMap<String, StreamId>,
+    offline: BTreeMap<StreamId, Offline>,
+    sweeper: Sweeper,
     context: Context,
     is_closing: bool,
 }
@@ -69,6 +77,13 @@ impl Shard {
             Inbound::Capture { stream, publish } => {
                 if let Some(slot) = self.slots.get_mut(&stream) {
                     slot.capture(&mut self.context, &publish);
+                } else if let Some(offline) = self.offline.get(&stream) {
+                    let error = ApiError::stream_offline_reason(&offline.why);
+                    let out = &mut self.context.out;
+                    if !publish.reply.is_empty() {
+                        let name = offline.slot.name();
+                        out.answer(publish.reply, |out| append_pub_error(out, name, &error));
+                    }
                 }
             }
             Inbound::Control { publish, no_responders } => self.control(&publish, no_responders),
@@ -113,7 +128,8 @@ impl Shard {
         self.log_touched();
         self.reap();
         self.context.commit_memory();
-        may_deliver && !self.context.kicked.is_empty()
+        let is_sweeping = self.sweep_a_little();
+        is_sweeping || (may_deliver && !self.context.kicked.is_empty())
     }
 
     /// Writes down what changed in consumers.

@@ -22,7 +22,7 @@ impl Shard {
     pub(super) fn create_consumer(&mut self, target: &ConsumerTarget<'_>, body: &[u8]) -> Served {
         let strict = self.context.options.strict;
         let request = ConsumerRequest::parse(target, body, strict)?;
-        let id = *self.names.get(&request.stream_name).ok_or(ApiError::STREAM_NOT_FOUND)?;
+        let id = self.id_of(&request.stream_name)?;
         let context = &mut self.context;
         let slot = self.slots.get_mut(&id).ok_or(ApiError::STREAM_NOT_FOUND)?;
         let existing = request.config.asked_name().and_then(|name| slot.consumer_names.get(name));
@@ -47,7 +47,7 @@ impl Shard {
     }
 
     fn find(&self, at: ConsumerRef<'_>) -> Result<(&Slot, ConsumerId), ApiError> {
-        let id = self.names.get(at.stream).ok_or(ApiError::STREAM_NOT_FOUND)?;
+        let id = &self.id_of(at.stream)?;
         let slot = self.slots.get(id).ok_or(ApiError::STREAM_NOT_FOUND)?;
         let consumer = slot.consumer_names.get(at.consumer).ok_or(ApiError::CONSUMER_NOT_FOUND)?;
         Ok((slot, *consumer))
@@ -75,7 +75,7 @@ impl Shard {
     pub(super) fn consumer_names(&self, stream: &str, body: &[u8]) -> Served {
         let strict = self.context.options.strict;
         let request = ListRequest::parse(List::Consumers, body, strict)?;
-        let id = self.names.get(stream).ok_or(ApiError::STREAM_NOT_FOUND)?;
+        let id = &self.id_of(stream)?;
         let slot = self.slots.get(id).ok_or(ApiError::STREAM_NOT_FOUND)?;
         let names: Vec<&str> = slot.consumer_names.keys().map(String::as_str).collect();
         let (page, range) = Page::of(names.len(), request.offset, response::NAMES_LIMIT);
@@ -85,7 +85,7 @@ impl Shard {
     pub(super) fn consumer_list(&self, stream: &str, body: &[u8]) -> Served {
         let strict = self.context.options.strict;
         let request = ListRequest::parse(List::Consumers, body, strict)?;
-        let id = self.names.get(stream).ok_or(ApiError::STREAM_NOT_FOUND)?;
+        let id = &self.id_of(stream)?;
         let slot = self.slots.get(id).ok_or(ApiError::STREAM_NOT_FOUND)?;
         let ids: Vec<ConsumerId> = slot.consumer_names.values().copied().collect();
         let (page, range) = Page::of(ids.len(), request.offset, response::LIST_LIMIT);

@@ -20,7 +20,7 @@ type Served = Result<Vec<u8>, ApiError>;
 impl Shard {
     pub(super) fn get_message(&self, name: &str, body: &[u8]) -> Served {
         let request = MsgGetRequest::parse(body, self.context.options.strict)?;
-        let id = self.names.get(name).ok_or(ApiError::STREAM_NOT_FOUND)?;
+        let id = &self.id_of(name)?;
         let slot = self.slots.get(id).ok_or(ApiError::STREAM_NOT_FOUND)?;
         let selector = request.selector().ok_or(ApiError::BAD_REQUEST)?;
         let seq = select(slot.stream.index(), selector).ok_or(ApiError::NO_MESSAGE_FOUND)?;
@@ -40,7 +40,7 @@ impl Shard {
 
     pub(super) fn delete_message(&mut self, name: &str, body: &[u8]) -> Served {
         let request = MsgDeleteRequest::parse(body, self.context.options.strict)?;
-        let id = *self.names.get(name).ok_or(ApiError::STREAM_NOT_FOUND)?;
+        let id = self.id_of(name)?;
         let slot = self.slots.get_mut(&id).ok_or(ApiError::STREAM_NOT_FOUND)?;
         slot.stream.plan_delete(request.seq)?;
         slot.log_deltas(&mut self.context);

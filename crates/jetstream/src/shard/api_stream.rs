@@ -63,8 +63,11 @@ impl Shard {
         }
     }
 
+    /// Of all streams, those that are not served included: their names and subjects are taken.
     fn configs(&self) -> impl Iterator<Item = &StreamConfig> + Clone {
-        self.slots.values().map(|slot| slot.stream.config())
+        let offline = self.offline.values().filter(|offline| offline.is_named);
+        let slots = self.slots.values().chain(offline.map(|offline| &offline.slot));
+        slots.map(|slot| slot.stream.config())
     }
 
     /// Bytes promised to all streams.
@@ -81,6 +84,7 @@ impl Shard {
         let request = StreamRequest::create(name, body, options.strict)?;
         let plan = plan_stream_create(request, &options.limits, self.configs(), self.reserved())?;
         let StreamPlan::Create(config) = plan else {
+            self.id_of(name)?;
             let slot = self.slot_named(name).ok_or(ApiError::STREAM_NOT_FOUND)?;
             let info = slot.info(StreamState::default);
             return Ok(response::stream_create(&StreamInfo { ts: self.context.now, ..info }));
@@ -104,7 +108,7 @@ impl Shard {
     pub(super) fn update_stream(&mut self, name: &str, body: &[u8]) -> Served {
         let options = &self.context.options;
         let request = StreamRequest::update(name, body, options.strict, &options.limits)?;
-        let id = *self.names.get(name).ok_or(ApiError::STREAM_NOT_FOUND)?;
+        let id = self.id_of(name)?;
         let slot = self.slots.get(&id).ok_or(ApiError::STREAM_NOT_FOUND)?;
         let consumers =
             slot.consumers.values().map(|slot| (slot.consumer.name(), slot.consumer.config()));
@@ -172,7 +176,7 @@ impl Shard {
 
     pub(super) fn stream_info(&self, name: &str, body: &[u8]) -> Served {
         let request = StreamInfoRequest::parse(body, self.context.options.strict)?;
-        let id = self.names.get(name).ok_or(ApiError::STREAM_NOT_FOUND)?;
+        let id = &self.id_of(name)?;
         let slot = self.slots.get(id).ok_or(ApiError::STREAM_NOT_FOUND)?;
         let mut page = Page::default();
         let info = slot.info(|| {
@@ -201,12 +205,16 @@ impl Shard {
 
     pub(super) fn delete_stream(&mut self, name: &str, body: &[u8]) -> Served {
         expect_empty(body)?;
-        let id = *self.names.get(name).ok_or(ApiError::STREAM_NOT_FOUND)?;
+        if self.delete_offline(name)? {
+            return Ok(response::deleted(ApiCall::StreamDelete(name)));
+        }
+        let id = self.id_of(name)?;
         let context = &mut self.context;
         let slot = self.slots.get(&id).ok_or(ApiError::STREAM_NOT_FOUND)?;
         if !slot.is_memory {
             let gone = Record::StreamGone { stream: id };
-            slot.log(context, Wish::Eager, &gone).map_err(ApiError::stream_general_error)?;
+            let gone = slot.log(context, Wish::Eager, &gone);
+            self.sweeper.bury(id, gone.map_err(ApiError::stream_general_error)?.lsn);
         }
         self.names.remove(name);
         let Some(mut slot) = self.slots.remove(&id) else {
@@ -219,7 +227,7 @@ impl Shard {
 
     pub(super) fn purge_stream(&mut self, name: &str, body: &[u8]) -> Served {
         let request = PurgeRequest::parse(body, self.context.options.strict)?;
-        let id = *self.names.get(name).ok_or(ApiError::STREAM_NOT_FOUND)?;
+        let id = self.id_of(name)?;
         let context = &mut self.context;
         let slot = self.slots.get_mut(&id).ok_or(ApiError::STREAM_NOT_FOUND)?;
         let filter = request.filter.as_deref().unwrap_or_default();

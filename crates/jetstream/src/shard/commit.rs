@@ -1,8 +1,10 @@
 //! From memory to the disk: commits, what they set free, and the housekeeping of the log.
 
+use std::time::Duration;
+
 use tradewind_store::{
-    CommitDone, CommitJob, Durability, Poisoned, PoolDone, PoolJob, ReclaimDone, ReclaimJob,
-    Record, Wish,
+    CommitDone, CommitJob, CopyDone, CopyJob, Durability, InspectDone, InspectJob, Poisoned,
+    PoolDone, PoolJob, Record, RetireDone, RetireJob, SwapDone, SwapJob, Wish,
 };
 use tradewind_subject::Timestamp;
 
@@ -12,6 +14,9 @@ use super::slot::Slot;
 use crate::api::error::ApiError;
 use crate::api::response::append_pub_error;
 
+/// All that is stored is looked through for damage in this time.
+const SCRUB_PERIOD: Duration = Duration::from_hours(7 * 24);
+
 /// Work on the disk. It blocks; run it where that is allowed, then tell [`Shard::done`].
 #[derive(Debug)]
 #[must_use = "the shard waits for it"]
@@ -20,8 +25,14 @@ pub enum Job {
     Commit(CommitJob),
     /// Makes a spare segment.
     Pool(PoolJob),
-    /// Gives back segments that nobody needs.
-    Reclaim(ReclaimJob),
+    /// Copies what lives in segments that are to go.
+    Copy(Box<CopyJob>),
+    /// Changes which segments make up the store.
+    Swap(SwapJob),
+    /// Takes away the files of segments that are gone.
+    Retire(RetireJob),
+    /// Looks through a segment, and writes its sidecar.
+    Inspect(InspectJob),
 }
 
 /// What a [`Job`] came to.
@@ -32,8 +43,14 @@ pub enum JobDone {
     Commit(CommitDone),
     /// Of [`Job::Pool`].
     Pool(PoolDone),
-    /// Of [`Job::Reclaim`].
-    Reclaim(ReclaimDone),
+    /// Of [`Job::Copy`].
+    Copy(Box<CopyDone>),
+    /// Of [`Job::Swap`].
+    Swap(Box<SwapDone>),
+    /// Of [`Job::Retire`].
+    Retire(RetireDone),
+    /// Of [`Job::Inspect`].
+    Inspect(InspectDone),
 }
 
 impl Job {
@@ -42,7 +59,10 @@ impl Job {
         match self {
             Job::Commit(job) => JobDone::Commit(job.run()),
             Job::Pool(job) => JobDone::Pool(job.run()),
-            Job::Reclaim(job) => JobDone::Reclaim(job.run()),
+            Job::Copy(job) => JobDone::Copy(Box::new(job.run())),
+            Job::Swap(job) => JobDone::Swap(Box::new(job.run())),
+            Job::Retire(job) => JobDone::Retire(job.run()),
+            Job::Inspect(job) => JobDone::Inspect(job.run()),
         }
     }
 }
@@ -124,13 +144,20 @@ impl Shard {
         self.context.log.is_stalled()
     }
 
-    /// Housekeeping, which may run beside everything else; none if there is nothing to do.
-    pub fn next_chore(&mut self) -> Option<Job> {
-        let log = &mut self.context.log;
-        if let Some(job) = log.take_reclaim() {
-            return Some(Job::Reclaim(job));
+    /// Housekeeping, which may run beside everything else; none if there is nothing to do. One at a
+    /// time.
+    pub fn next_chore(&mut self, now: Timestamp) -> Option<Job> {
+        self.context.now = now;
+        if let Some(job) = self.context.log.take_pool_job() {
+            return Some(Job::Pool(job));
         }
-        log.take_pool_job().map(Job::Pool)
+        if let Some(job) = self.next_sweep_job() {
+            return Some(job);
+        }
+        if let Some(job) = self.context.log.take_index_job() {
+            return Some(Job::Inspect(job));
+        }
+        self.next_scrub_job(SCRUB_PERIOD)
     }
 
     /// After 100 ms of silence, or at the end: marks on the disk that all is durable, if nothing
@@ -149,7 +176,14 @@ impl Shard {
                 outcome.map(|_| self.committed())
             }
             JobDone::Pool(done) => self.context.log.pooled(done),
-            JobDone::Reclaim(done) => self.context.log.reclaimed(done),
+            JobDone::Copy(done) => {
+                self.context.log.copied(*done).map(|copied| self.copy_done(copied))
+            }
+            JobDone::Swap(done) => {
+                self.context.log.swapped(*done).map(|is_done| self.swap_done(is_done))
+            }
+            JobDone::Retire(done) => self.context.log.retired(done).map(|()| self.retire_done()),
+            JobDone::Inspect(done) => self.context.log.inspected(done),
         };
         if let Err(poisoned) = outcome {
             self.fail(&poisoned);
@@ -184,7 +218,6 @@ impl Shard {
                 self.context.undurable.insert(stream);
             }
         }
-        self.reclaim();
     }
 
     /// Nothing more will become durable: whoever waits for a PubAck is told.
@@ -202,29 +235,6 @@ impl Shard {
     pub fn poisoned(&self) -> Option<&Poisoned> {
         self.context.log.poisoned()
     }
-
-    /// Lets go of the oldest segments once no message lives there, after writing down anew what
-    /// else is known only from them.
-    fn reclaim(&mut self) {
-        let dead = self.context.log.segments().take_while(|s| s.sealed && s.live_bytes == 0).last();
-        let Some(dead) = dead else { return };
-        if self.context.released == Some(dead.id) {
-            return;
-        }
-        for slot in self.slots.values_mut() {
-            // A snapshot that counts a message there as live needs a successor, too: without the
-            // message it can't be told from one whose message was lost.
-            let is_outdated = slot.snapshot <= dead.last || slot.snapshot_from <= dead.id;
-            if !slot.is_memory && is_outdated && !slot.write_snapshot(&mut self.context) {
-                // Tried again with the next segment: a state too long for a record stays so a while.
-                self.context.released = Some(dead.id);
-                return;
-            }
-        }
-        if self.context.log.release_through(dead.id).is_ok() {
-            self.context.released = Some(dead.id);
-        }
-    }
 }
 
 impl Slot {
@@ -235,9 +245,6 @@ impl Slot {
         let config = super::recover::stream_body(&self.stream, false);
         let put = Record::StreamPut { stream: self.id, config: &config };
         let Ok(appended) = self.log(context, Wish::Lazy, &put) else { return false };
-        let index = self.stream.index();
-        let first = index.get(index.first_seq());
-        let from = first.map_or(u32::MAX, |first| first.position.segment);
         let state = self.stream.snapshot();
         let state = Record::StreamState { stream: self.id, state: &state };
         let logged = self.log(context, Wish::Lazy, &state).is_ok()
@@ -246,7 +253,6 @@ impl Slot {
             });
         if logged {
             self.snapshot = appended.lsn;
-            self.snapshot_from = from;
         }
         logged
     }

@@ -72,8 +72,6 @@ pub(super) struct Context {
     pub(super) is_committing: bool,
     /// The last record of the running commit.
     pub(super) in_flight_to: Lsn,
-    /// The last segment that was let go.
-    pub(super) released: Option<u32>,
     pub(super) events: Vec<Event>,
     pub(super) deadlines: Deadlines,
     /// Consumers that may have something to deliver.
@@ -118,7 +116,6 @@ impl Context {
             in_flight: Outgoing::default(),
             is_committing: false,
             in_flight_to: Lsn::ZERO,
-            released: None,
             events: Vec::new(),
             deadlines: Deadlines::default(),
             kicked: BTreeSet::new(),

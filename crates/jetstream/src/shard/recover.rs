@@ -6,14 +6,16 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use tradewind_store::{
-    ConsumerId, Disk, Log, LogOptions, OpenError, Ranges, Record, RecoveryReport, ReplayError,
-    Replayed, StreamId,
+    ConsumerId, Disk, Found, Log, LogOptions, Lost, OpenError, Ranges, Record, RecoveryReport,
+    ReplayError, Replayed, StreamId,
 };
 use tradewind_subject::Timestamp;
 
 use super::Shard;
 use super::context::{Context, InterestOracle, ShardOptions};
+use super::offline::{Offline, OfflineStream};
 use super::slot::{ConsumerSlot, Slot};
+use super::sweep::Sweeper;
 use crate::api::config::{ConsumerConfig, StreamConfig};
 use crate::api::json::{FromJson, from_json, to_json};
 use crate::consumer::{Consumer, Setup};
@@ -39,6 +41,8 @@ pub struct Recovered {
     pub streams: usize,
     /// Live messages.
     pub messages: u64,
+    /// Streams that are not served, because they lost something to damage.
+    pub offline: Vec<OfflineStream>,
 }
 
 /// A record that makes no sense where it stands.
@@ -48,10 +52,6 @@ enum Nonsense {
     Config(u64, String),
     #[error("the state of stream {0} can't be read: {1}")]
     State(u64, String),
-    #[error("messages {1:?} of stream {0:?} are in no segment")]
-    Missing(String, Vec<std::ops::RangeInclusive<u64>>),
-    #[error("stream {0} has messages but no configuration")]
-    NoConfig(u64),
 }
 
 impl From<Nonsense> for ReplayError {
@@ -104,6 +104,7 @@ struct Replay<'a> {
     released: BTreeMap<u32, u64>,
     last_id: u64,
     removed: Vec<Removed>,
+    sweeper: Sweeper,
 }
 
 /// A stream whose records are being read.
@@ -118,6 +119,8 @@ struct Reborn {
     /// Messages that the last snapshot counts as live and that are in no segment: they left after
     /// it, and another snapshot says so, or they are lost.
     missing: Vec<std::ops::RangeInclusive<u64>>,
+    /// Records were lost since the last snapshot.
+    is_hurt: bool,
 }
 
 impl Reborn {
@@ -129,18 +132,58 @@ impl Reborn {
             has_config: false,
             consumers: BTreeMap::new(),
             missing: Vec::new(),
+            is_hurt: false,
         }
+    }
+
+    /// What is known to be lost.
+    fn loss(&self) -> Option<String> {
+        if self.is_hurt {
+            return Some("records of it were damaged in the store".to_owned());
+        }
+        if self.is_partial {
+            return Some("its configuration was damaged in the store".to_owned());
+        }
+        let ranges = |ranges: &[std::ops::RangeInclusive<u64>]| {
+            let show = |range: &std::ops::RangeInclusive<u64>| match range.start() == range.end() {
+                true => range.start().to_string(),
+                false => format!("{}-{}", range.start(), range.end()),
+            };
+            ranges.iter().take(8).map(show).collect::<Vec<_>>().join(", ")
+        };
+        let n_ranges = self.missing.len();
+        let more = if 8 < n_ranges { ", ..." } else { "" };
+        (0 < n_ranges).then(|| {
+            format!("messages {}{more} of it are missing in the store", ranges(&self.missing))
+        })
     }
 }
 
 impl Replay<'_> {
-    fn take(&mut self, replayed: &Replayed<'_>) -> Result<(), ReplayError> {
+    fn take(&mut self, found: &Found<'_>) -> Result<(), ReplayError> {
+        match found {
+            Found::Record(replayed) => self.take_record(replayed),
+            // The log reports it.
+            Found::Lost(Lost { stream: None, .. }) => Ok(()),
+            Found::Lost(Lost { stream: Some(id), .. }) => {
+                let reborn = self.slots.entry(*id).or_insert_with(|| Reborn::partial(*id));
+                // Only what is loaded counts, until a snapshot says what lives.
+                reborn.is_partial = true;
+                reborn.is_hurt = true;
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn take_record(&mut self, replayed: &Replayed<'_>) -> Result<(), ReplayError> {
         let id = replayed.record.stream();
         self.last_id = self.last_id.max(id.0);
         if let Record::StreamGone { .. } = replayed.record {
             if let Some(gone) = self.slots.remove(&id) {
                 self.release_all(&gone.slot);
             }
+            self.sweeper.bury(id, replayed.lsn);
             return Ok(());
         }
         let mut reborn = self.slots.remove(&id).unwrap_or_else(|| Reborn::partial(id));
@@ -249,12 +292,16 @@ fn put(
             has_config: true,
             consumers: BTreeMap::new(),
             missing: Vec::new(),
+            is_hurt: false,
         };
         reborn.slot.snapshot = replayed.lsn;
     } else if reborn.is_partial {
         reborn.slot.adopt(stored.config, stored.created);
         reborn.has_config = true;
         reborn.slot.snapshot = replayed.lsn;
+        // Their states follow, as far as they still exist.
+        reborn.slot.consumers.clear();
+        reborn.consumers.clear();
     } else {
         reborn.slot.retention = stored.config.retention;
         reborn.slot.stream.update(stored.config, removed);
@@ -263,16 +310,18 @@ fn put(
 }
 
 fn publish(reborn: &mut Reborn, replayed: &Replayed<'_>, removed: &mut Vec<Removed>) {
-    let Record::Publish { seq, ts, subject, headers, payload, .. } = replayed.record else {
+    let Record::Publish { seq, ts, subject, headers, .. } = replayed.record else { return };
+    if reborn.is_hurt && seq <= reborn.slot.stream.index().last_seq() {
+        // Where the stream was before its records were lost is not known well enough.
         return;
-    };
+    }
     let headers = PublishHeaders::parse(headers);
     let record = PublishRecord {
         seq,
         ts,
         subject,
         headers: &headers,
-        payload_len: payload.len(),
+        payload_len: replayed.payload_len,
         position: replayed.position,
         len: replayed.len,
     };
@@ -303,6 +352,7 @@ fn restore(
     }
     reborn.missing = reborn.slot.stream.reconcile(&snapshot, removed);
     reborn.is_partial = false;
+    reborn.is_hurt = false;
     Ok(())
 }
 
@@ -326,34 +376,45 @@ impl Shard {
             released: BTreeMap::new(),
             last_id: 0,
             removed: Vec::new(),
+            sweeper: Sweeper::default(),
         };
-        let (mut log, report) =
-            Log::open(disk, log_options, &mut |replayed| replay.take(&replayed))?;
-        let Replay { slots: reborn, released, last_id, .. } = replay;
-        if let Some((id, _)) = reborn.iter().find(|(_, reborn)| reborn.is_partial) {
-            return Err(OpenError::Replay(Nonsense::NoConfig(id.0).into()).into());
-        }
-        if let Some(reborn) = reborn.values().find(|reborn| !reborn.missing.is_empty()) {
-            let (name, missing) = (reborn.slot.name().to_owned(), reborn.missing.clone());
-            return Err(OpenError::Replay(Nonsense::Missing(name, missing).into()).into());
-        }
+        let (mut log, report) = Log::open(disk, log_options, &mut |found| replay.take(&found))?;
+        let Replay { slots: reborn, released, last_id, sweeper, .. } = replay;
         for (segment, bytes) in released {
             log.released_bytes(segment, bytes);
         }
         let mut context = Context::new(options, log, interest);
         context.now = now;
         context.last_id = last_id;
-        let mut shard =
-            Shard { slots: BTreeMap::new(), names: BTreeMap::new(), context, is_closing: false };
-        for (id, reborn) in reborn {
-            shard.bring_back(id, reborn.slot);
+        let mut shard = Shard {
+            slots: BTreeMap::new(),
+            names: BTreeMap::new(),
+            offline: BTreeMap::new(),
+            sweeper,
+            context,
+            is_closing: false,
+        };
+        for (id, mut reborn) in reborn {
+            match reborn.loss() {
+                None => shard.bring_back(id, reborn.slot),
+                Some(why) => {
+                    reborn.slot.refit();
+                    let is_named = reborn.has_config;
+                    if is_named {
+                        // Whoever publishes to it is told.
+                        reborn.slot.announce(&mut shard.context);
+                    }
+                    shard.offline.insert(id, Offline { slot: reborn.slot, is_named, why });
+                }
+            }
         }
         let messages = shard.slots.values().map(|slot| slot.stream.index().messages()).sum();
-        let recovered = Recovered { log: report, streams: shard.slots.len(), messages };
+        let (streams, offline) = (shard.slots.len(), shard.offline_streams());
+        let recovered = Recovered { log: report, streams, messages, offline };
         Ok((shard, recovered))
     }
 
-    fn bring_back(&mut self, id: StreamId, mut slot: Slot) {
+    pub(super) fn bring_back(&mut self, id: StreamId, mut slot: Slot) {
         slot.refit();
         slot.all_durable();
         let ids: Vec<_> = slot.consumers.keys().copied().collect();

@@ -32,8 +32,6 @@ pub(super) struct Slot {
     pub(super) committing_seq: u64,
     /// Where in the log its last snapshot is: before that, nothing about its state is needed.
     pub(super) snapshot: Lsn,
-    /// The oldest segment with a message that this snapshot counts as live.
-    pub(super) snapshot_from: u32,
     pub(super) entered: Option<Timestamp>,
     /// Consumers whose changes are not in the log yet.
     pub(super) changed: Vec<ConsumerId>,
@@ -79,7 +77,6 @@ impl Slot {
             durable_seq: 0,
             committing_seq: 0,
             snapshot: Lsn::ZERO,
-            snapshot_from: 0,
             entered: None,
             changed: Vec::new(),
             stream,

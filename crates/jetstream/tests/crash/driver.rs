@@ -44,6 +44,7 @@ fn log_options() -> LogOptions {
         tail_bytes: 2048,
         spare_segments: 1,
         reserve_bytes: 1,
+        log_bytes: 6000..=20_000,
         ..LogOptions::new([7; 16])
     }
 }
@@ -165,7 +166,7 @@ impl Driver {
     }
 
     pub(crate) fn next_chore(&mut self) -> Option<Job> {
-        self.shard.next_chore()
+        self.shard.next_chore(self.now)
     }
 
     pub(crate) fn next_sync(&mut self) -> Option<Job> {

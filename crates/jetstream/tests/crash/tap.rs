@@ -127,8 +127,8 @@ impl Disk for Tap {
         self.0.disk.lock(name)
     }
 
-    fn free_bytes(&self) -> Result<u64, DiskError> {
-        self.0.disk.free_bytes()
+    fn space(&self) -> Result<tradewind_store::Space, DiskError> {
+        self.0.disk.space()
     }
 }
 

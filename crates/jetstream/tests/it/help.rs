@@ -121,8 +121,9 @@ impl Host {
     /// Does all that is left to do; returns what was answered.
     fn settle(&mut self) -> Vec<Value> {
         while self.shard.turn(self.now) {}
-        while let Some(job) = self.shard.next_sync().or_else(|| self.shard.next_chore()) {
+        while let Some(job) = self.shard.next_sync().or_else(|| self.shard.next_chore(self.now)) {
             self.shard.done(self.now, job.run());
+            while self.shard.turn(self.now) {}
         }
         for event in self.shard.take_events() {
             if let Event::Captures { stream, .. } = event {

@@ -238,7 +238,7 @@ impl Host {
         if self.chore_running || self.stopping || too_soon {
             return;
         }
-        let Some(job) = self.shard.next_chore() else { return };
+        let Some(job) = self.shard.next_chore(clock::now()) else { return };
         let mailbox = Arc::clone(&self.mailbox);
         let work = move || {
             mailbox.leave(Letter::Done(job.run()));

@@ -102,13 +102,15 @@ impl Log {
             return None;
         }
         let cold = self.cold.values();
-        let next = cold.chain(self.sealed.values()).find(|it| !it.has_sidecar && !it.is_damaged)?;
+        let next = cold.chain(self.sealed.values()).find(|it| !it.has_sidecar && !it.is_damaged && !it.is_unreadable)?;
         self.inspect(next.id)
     }
 
     /// A job that looks for damage in the first sealed segment with records behind `after`.
     pub fn take_scrub_job(&mut self, after: Lsn) -> Option<(Lsn, InspectJob)> {
-        let next = self.segments().find(|it| it.sealed && after < it.last && !it.is_damaged)?;
+        let next = self.segments().find(|it| {
+            it.sealed && after < it.last && !it.is_damaged && !it.is_unreadable
+        })?;
         Some((next.last, self.inspect(next.id)?))
     }
 
@@ -157,10 +159,9 @@ impl Log {
     /// Something that was stored can't be read any more: its segment stays as it is.
     pub fn note_damage(&mut self, at: Position, what: &'static str) {
         let Some(segment) = self.segment_mut(at.segment) else { return };
-        if segment.is_damaged {
+        if std::mem::replace(&mut segment.is_unreadable, true) {
             return;
         }
-        segment.is_damaged = true;
         let streams = segment.spans.iter().map(|span| span.stream).collect();
         let Segment { first, .. } = *segment;
         let file = files::segment_name(at.segment);

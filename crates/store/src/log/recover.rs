@@ -304,7 +304,7 @@ impl<'r> Recovery<'r> {
                 }
             }
         }
-        self.suspect_all()?;
+        self.end()?;
         Ok(found)
     }
 }

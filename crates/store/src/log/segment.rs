@@ -28,8 +28,10 @@ pub(crate) struct Segment {
     pub(crate) spans: Spans,
     /// Whether its sidecar is on the disk.
     pub(crate) has_sidecar: bool,
-    /// Some of it can't be read: it stays as it is.
+    /// Some of it was damaged when the log was opened.
     pub(crate) is_damaged: bool,
+    /// Something in it that was there then can't be read: it stays as it is.
+    pub(crate) is_unreadable: bool,
     /// None until the commit that makes the file is done.
     pub(crate) file: Option<Arc<dyn DiskFile>>,
 }
@@ -52,8 +54,10 @@ pub struct SegmentInfo {
     pub live_bytes: u64,
     /// Whether nothing will be appended to it.
     pub sealed: bool,
-    /// Whether some of it was found damaged.
+    /// Whether some of it was damaged when the log was opened.
     pub is_damaged: bool,
+    /// Whether something in it that was there then can't be read.
+    pub is_unreadable: bool,
 }
 
 impl Segment {
@@ -70,6 +74,7 @@ impl Segment {
             spans: Spans::default(),
             has_sidecar: false,
             is_damaged: false,
+            is_unreadable: false,
             file: None,
         }
     }
@@ -104,6 +109,7 @@ impl Segment {
             live_bytes: self.live,
             sealed,
             is_damaged: self.is_damaged,
+            is_unreadable: self.is_unreadable,
         }
     }
 }

@@ -21,6 +21,7 @@ use crate::{
 };
 
 pub use copy::{Copied, CopyDone, CopyJob, Kept, Moved, Target};
+use plan::Limits;
 pub use plan::{Sweep, SweepKind};
 pub use swap::{RetireDone, RetireJob, SwapDone, SwapJob};
 
@@ -51,7 +52,9 @@ impl Log {
     }
 
     /// What to sweep next; none while a sweep is under way, or if nothing is worth it.
-    pub fn plan_sweep(&self) -> Option<Sweep> {
+    ///
+    /// `keeps_damage` is whether somebody may still want to look at what was found damaged.
+    pub fn plan_sweep(&self, keeps_damage: bool) -> Option<Sweep> {
         if self.sweeping || self.inspecting || self.poison.is_some() || self.files.manifest.is_none() {
             return None;
         }
@@ -60,8 +63,14 @@ impl Log {
         };
         let ready: Vec<SegmentInfo> =
             self.segments().filter(|info| info.sealed).take_while(is_ready).collect();
+        let is_kept = |info: &SegmentInfo| info.is_unreadable || (keeps_damage && info.is_damaged);
         let options = &self.options;
-        plan::plan(&ready, &options.log_bytes, options.segment_bytes[3], self.space_low())
+        let limits = Limits {
+            log_bytes: &options.log_bytes,
+            segment_bytes: options.segment_bytes[3],
+            is_space_low: self.space_low(),
+        };
+        plan::plan(&ready, &limits, is_kept)
     }
 
     /// The message at this position is of no more use to anybody.

@@ -336,7 +336,7 @@ impl Script {
             self.log().released(message.at, message.len);
         }
         for _ in 0..3 {
-            let Some(sweep) = self.log().plan_sweep() else { break };
+            let Some(sweep) = self.log().plan_sweep(true) else { break };
             self.sweep_as(sweep)?;
         }
         Ok(())

@@ -20,13 +20,15 @@ use crate::{
 pub(super) struct Suspicion {
     /// Streams whose chains were compared over the damage; `None` if there is nothing to suspect.
     cleared: Option<BTreeSet<StreamId>>,
+    /// The last record known to be missing.
+    missing: Lsn,
 }
 
 impl Recovery<'_> {
     /// The records from `from` to `to` can't be read.
     pub(super) fn gap(&mut self, from: Lsn, to: Lsn) {
         if from <= to {
-            self.suspicion.cleared = Some(BTreeSet::new());
+            self.suspicion = Suspicion { cleared: Some(BTreeSet::new()), missing: to };
         }
     }
 
@@ -68,8 +70,17 @@ impl Recovery<'_> {
         if is_intact { Ok(()) } else { self.lose(Some(stream)) }
     }
 
-    /// Nothing comes any more that could clear a stream.
-    pub(super) fn suspect_all(&mut self) -> Result<(), OpenError> {
+    /// The log ends: nothing comes any more that could clear a stream.
+    ///
+    /// Nor will a marker to come: it names a missing one as the one before.
+    pub(super) fn end(&mut self) -> Result<(), OpenError> {
+        if self.suspicion.cleared.is_some() {
+            self.chains.start_round(self.suspicion.missing);
+        }
+        self.suspect_all()
+    }
+
+    fn suspect_all(&mut self) -> Result<(), OpenError> {
         let Some(cleared) = self.suspicion.cleared.take() else { return Ok(()) };
         let streams: Vec<StreamId> =
             self.chains.streams().filter(|stream| !cleared.contains(stream)).collect();

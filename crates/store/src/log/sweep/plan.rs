@@ -33,28 +33,33 @@ const ENVELOPE: u64 = 128;
 /// A segment with this share of live bytes is not worth copying: tenths.
 const ADOPT_TENTHS: u64 = 9;
 
-/// Decides, from the sealed segments in their order.
-///
-/// `log_bytes` are the bounds of the log's budget, in between it is an eighth of what lives;
-/// `segment_bytes` is the most that one sweep copies.
+/// What the plan depends on besides the segments.
+pub(super) struct Limits<'a> {
+    /// Bounds of the log's budget; in between it is an eighth of what lives.
+    pub(super) log_bytes: &'a RangeInclusive<u64>,
+    /// The most that one sweep copies.
+    pub(super) segment_bytes: u32,
+    pub(super) is_space_low: bool,
+}
+
+/// Decides, from the sealed segments in their order; those that are kept stay where they are, and
+/// so does what comes after them in the log.
 pub(super) fn plan(
     segments: &[SegmentInfo],
-    log_bytes: &RangeInclusive<u64>,
-    segment_bytes: u32,
-    is_space_low: bool,
+    limits: &Limits<'_>,
+    is_kept: impl Fn(&SegmentInfo) -> bool + Copy,
 ) -> Option<Sweep> {
     let n_cold = segments.iter().take_while(|it| it.role == Role::Cold).count();
     let (cold, log) = segments.split_at(n_cold);
-    // Damage stays where it is, and what comes after it in the log is needed to judge it.
-    let n_sound = log.iter().take_while(|it| !it.is_damaged).count();
-    let log = &log[..n_sound];
+    let n_free = log.iter().take_while(|it| !is_kept(it)).count();
+    let log = &log[..n_free];
     let live: u64 = segments.iter().map(|it| it.live_bytes).sum();
-    let budget = (live / 8).clamp(*log_bytes.start(), *log_bytes.end());
+    let budget = (live / 8).clamp(*limits.log_bytes.start(), *limits.log_bytes.end());
     let used: u64 = log.iter().map(|it| u64::from(it.len)).sum();
-    let is_over = budget < used || is_space_low;
+    let is_over = budget < used || limits.is_space_low;
     drop_dead(log)
-        .or_else(|| cold_sweep(cold, segment_bytes, is_space_low))
-        .or_else(|| is_over.then(|| log_sweep(log, segment_bytes, is_space_low)).flatten())
+        .or_else(|| cold_sweep(cold, limits, is_kept))
+        .or_else(|| is_over.then(|| log_sweep(log, limits)).flatten())
 }
 
 fn drop_dead(log: &[SegmentInfo]) -> Option<Sweep> {
@@ -63,13 +68,13 @@ fn drop_dead(log: &[SegmentInfo]) -> Option<Sweep> {
 }
 
 /// The oldest of the log: as they are if they live, else a copy of what does.
-fn log_sweep(log: &[SegmentInfo], segment_bytes: u32, is_space_low: bool) -> Option<Sweep> {
+fn log_sweep(log: &[SegmentInfo], limits: &Limits<'_>) -> Option<Sweep> {
     let n_alive = log.iter().take_while(|it| is_alive(it)).take(SOURCES_MAX).count();
     if 0 < n_alive {
         // With hardly any room left, that would give back none.
-        return if is_space_low { None } else { sweep(&log[..n_alive], SweepKind::Adopt) };
+        return if limits.is_space_low { None } else { sweep(&log[..n_alive], SweepKind::Adopt) };
     }
-    let mut room = u64::from(segment_bytes);
+    let mut room = u64::from(limits.segment_bytes);
     let fits = |(index, it): &(usize, &SegmentInfo)| {
         // A single long record may need more than a usual segment has.
         let fits = *index == 0 || (it.live_bytes <= room && !is_alive(it));
@@ -85,19 +90,23 @@ fn is_alive(segment: &SegmentInfo) -> bool {
 }
 
 /// Cold segments that nothing lives in, that are half dead, or that are small and many.
-fn cold_sweep(cold: &[SegmentInfo], segment_bytes: u32, is_space_low: bool) -> Option<Sweep> {
-    let is_sound = |it: &SegmentInfo| !it.is_damaged;
+fn cold_sweep(
+    cold: &[SegmentInfo],
+    limits: &Limits<'_>,
+    is_kept: impl Fn(&SegmentInfo) -> bool,
+) -> Option<Sweep> {
+    let is_sound = |it: &SegmentInfo| !is_kept(it);
     if let Some(dead) = cold.iter().position(|it| it.live_bytes == 0 && is_sound(it)) {
         return sweep(&cold[dead..=dead], SweepKind::Drop);
     }
     // A quarter dead is enough when there is no room.
-    let quarters = if is_space_low { 1 } else { 2 };
+    let quarters = if limits.is_space_low { 1 } else { 2 };
     let is_sparse = |it: &SegmentInfo| u64::from(it.len) * quarters < dead_bytes(it) * 4;
-    let is_small = |it: &SegmentInfo| it.live_bytes * 4 < u64::from(segment_bytes);
+    let is_small = |it: &SegmentInfo| it.live_bytes * 4 < u64::from(limits.segment_bytes);
     let mut best: Option<&[SegmentInfo]> = None;
     let mut start = 0;
     while start < cold.len() {
-        let mut room = u64::from(segment_bytes);
+        let mut room = u64::from(limits.segment_bytes);
         let fits = |(index, it): &(usize, &SegmentInfo)| {
             let is_wanted = is_sound(it) && (is_sparse(it) || is_small(it));
             let fits = is_wanted && (*index == 0 || it.live_bytes <= room);
@@ -148,12 +157,19 @@ mod tests {
             live_bytes: *live_bytes * 100,
             sealed: true,
             is_damaged: false,
+            is_unreadable: false,
         };
         (1..).zip(of).map(segment).collect()
     }
 
+    fn plan_of(segments: &[SegmentInfo], is_space_low: bool) -> Option<Sweep> {
+        let log_bytes = &(25_000..=100_000);
+        let limits = Limits { log_bytes, segment_bytes: 10_000, is_space_low };
+        plan(segments, &limits, |it| it.is_damaged)
+    }
+
     fn check(of: &[(Role, u64)], is_space_low: bool, expected: Option<(&[u32], SweepKind)>) {
-        let found = plan(&segments(of), &(25_000..=100_000), 10_000, is_space_low);
+        let found = plan_of(&segments(of), is_space_low);
         let found = found.as_ref().map(|sweep| (&sweep.sources[..], sweep.kind));
         assert_eq!(found, expected, "{of:?}");
     }
@@ -191,10 +207,10 @@ mod tests {
             segment.len = 1_100;
         }
 
-        let four = plan(&small, &(25_000..=100_000), 10_000, false).unwrap();
+        let four = plan_of(&small, false).unwrap();
 
         assert_eq!((&four.sources[..], four.kind), (&[1, 2, 3, 4][..], SweepKind::Copy));
-        assert_eq!(plan(&small[..3], &(25_000..=100_000), 10_000, false), None);
+        assert_eq!(plan_of(&small[..3], false), None);
     }
 
     #[test]
@@ -204,7 +220,7 @@ mod tests {
         all[0].is_damaged = true;
         all[2].is_damaged = true;
 
-        let found = plan(&all, &(25_000..=100_000), 10_000, false).unwrap();
+        let found = plan_of(&all, false).unwrap();
 
         assert_eq!(found.sources, [2]);
     }

@@ -1,0 +1,312 @@
+//! Giving space back: what still lives in the oldest segments goes elsewhere, and what else they
+//! said is written down anew.
+//!
+//! One sweep at a time, a little in every turn, so that nobody waits for it:
+//!
+//! 1. *collect* what lives in the sources;
+//! 2. write *snapshots* of all streams that have anything there;
+//! 3. *copy* what lives, in jobs;
+//! 4. once the snapshots are synced, *swap* the manifest, in a job;
+//! 5. *switch* positions to the copy;
+//! 6. *retire* the files, in a job.
+//!
+//! The order matters: a snapshot must not count a message as live that is neither in the copy nor in
+//! a segment that stays. After a crash at any point the manifest names either the sources or the copy.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use tradewind_store::{
+    Copied, CopyJob, Kept, Lsn, Moved, Record, Span, StreamId, Sweep, SweepKind, Target, Wish,
+};
+use tradewind_subject::Timestamp;
+
+use super::Shard;
+use super::commit::Job;
+
+/// Messages looked at in one turn.
+const TURN: usize = 4096;
+/// Bytes of snapshots written in one turn.
+const TURN_BYTES: usize = 256 << 10;
+/// How often to look whether there is something to sweep.
+const INTERVAL: Duration = Duration::from_millis(100);
+/// After a sweep that came to nothing.
+const BACKOFF: Duration = Duration::from_secs(1);
+
+/// Where the sweep is.
+#[derive(Debug, Default)]
+pub(super) struct Sweeper {
+    stage: Stage,
+    /// When to look next.
+    next: Timestamp,
+    /// Streams that are gone, with the last record that says so: cold segments may still have
+    /// messages of theirs.
+    graves: BTreeMap<StreamId, Lsn>,
+    /// Up to where sealed segments were looked through for damage.
+    scrubbed: Lsn,
+    next_scrub: Timestamp,
+}
+
+#[derive(Debug, Default)]
+enum Stage {
+    #[default]
+    Idle,
+    Collect {
+        sweep: Sweep,
+        /// Still to look at, the next one last.
+        spans: Vec<Span>,
+        kept: Vec<Kept>,
+    },
+    Snapshot {
+        sweep: Sweep,
+        kept: Vec<Kept>,
+        /// Streams still to write.
+        streams: BTreeSet<StreamId>,
+    },
+    /// The copy has to be run (again).
+    Copy(Plan, Box<CopyJob>),
+    /// It is being run.
+    Copying(Plan),
+    /// The snapshots have to be synced.
+    Await(Plan, Option<Box<Target>>),
+    Swapping(Plan),
+    Switch(Plan),
+    Retiring,
+}
+
+/// What is left to do.
+#[derive(Debug)]
+struct Plan {
+    sweep: Sweep,
+    /// The last record of the snapshots.
+    after: Lsn,
+    /// What has a copy, and its position is still the old one.
+    moved: Vec<Moved>,
+}
+
+impl Sweeper {
+    /// A stream was deleted.
+    pub(super) fn bury(&mut self, stream: StreamId, at: Lsn) {
+        self.graves.insert(stream, at);
+    }
+}
+
+impl Shard {
+    /// Does a little of the running sweep; whether there is more to do at once.
+    pub(super) fn sweep_a_little(&mut self) -> bool {
+        if self.context.log.poisoned().is_some() {
+            return false;
+        }
+        match std::mem::take(&mut self.sweeper.stage) {
+            Stage::Collect { sweep, spans, kept } => self.collect(sweep, spans, kept),
+            Stage::Snapshot { sweep, kept, streams } => self.snapshot(sweep, kept, streams),
+            Stage::Switch(plan) if !plan.moved.is_empty() => self.switch(plan),
+            other => {
+                self.sweeper.stage = other;
+                return false;
+            }
+        }
+        match &self.sweeper.stage {
+            Stage::Collect { .. } | Stage::Snapshot { .. } => true,
+            Stage::Switch(plan) => !plan.moved.is_empty(),
+            _ => false,
+        }
+    }
+
+    /// A job of the sweep, if one is ready.
+    pub(super) fn next_sweep_job(&mut self) -> Option<Job> {
+        let log = &mut self.context.log;
+        match std::mem::take(&mut self.sweeper.stage) {
+            Stage::Idle if self.sweeper.next <= self.context.now => self.begin(),
+            Stage::Copy(plan, job) => {
+                self.sweeper.stage = Stage::Copying(plan);
+                return Some(Job::Copy(job));
+            }
+            Stage::Await(plan, target) if plan.after <= log.synced() => {
+                let job = log.swap(plan.sweep.clone(), target);
+                self.sweeper.stage = Stage::Swapping(plan);
+                return Some(Job::Swap(job));
+            }
+            Stage::Switch(plan) if plan.moved.is_empty() => {
+                self.sweeper.stage = Stage::Retiring;
+                return Some(Job::Retire(log.retire(&plan.sweep.sources)));
+            }
+            other => self.sweeper.stage = other,
+        }
+        None
+    }
+
+    /// A job that looks for damage, every `period` for each segment.
+    pub(super) fn next_scrub_job(&mut self, period: Duration) -> Option<Job> {
+        let sweeper = &mut self.sweeper;
+        if self.context.now < sweeper.next_scrub {
+            return None;
+        }
+        let log = &mut self.context.log;
+        let n_segments = u32::try_from(log.segments().count()).unwrap_or(u32::MAX);
+        sweeper.next_scrub = self.context.now.plus(period / n_segments.max(1));
+        let Some((last, job)) = log.take_scrub_job(sweeper.scrubbed) else {
+            sweeper.scrubbed = Lsn::ZERO;
+            return None;
+        };
+        sweeper.scrubbed = last;
+        Some(Job::Inspect(job))
+    }
+
+    /// Looks for something to sweep.
+    fn begin(&mut self) {
+        self.sweeper.next = self.context.now.plus(INTERVAL);
+        // What a quarantined stream needs can't be told apart.
+        if !self.offline.is_empty() {
+            return;
+        }
+        let Some(sweep) = self.context.log.plan_sweep(false) else { return };
+        let spans = match sweep.kind {
+            SweepKind::Copy => {
+                let of = |id: &u32| self.context.log.spans(*id).collect::<Vec<_>>();
+                sweep.sources.iter().flat_map(of).collect()
+            }
+            SweepKind::Drop | SweepKind::Adopt => Vec::new(),
+        };
+        self.sweeper.stage = Stage::Collect { sweep, spans, kept: Vec::new() };
+    }
+
+    fn collect(&mut self, sweep: Sweep, mut spans: Vec<Span>, mut kept: Vec<Kept>) {
+        let mut n_left = TURN;
+        while let Some(mut span) = spans.pop() {
+            let Some(slot) = self.slots.get(&span.stream) else { continue };
+            let index = slot.stream.index();
+            let mut next = index.next_live(span.first);
+            while let Some(seq) = next.filter(|seq| *seq <= span.last && 0 < n_left) {
+                n_left -= 1;
+                let entry = index.get(seq).filter(|entry| {
+                    sweep.sources.contains(&entry.position.segment)
+                });
+                kept.extend(entry.map(|it| Kept { position: it.position, len: it.len }));
+                next = index.next_live(seq + 1);
+            }
+            if let Some(seq) = next.filter(|seq| *seq <= span.last) {
+                span.first = seq;
+                spans.push(span);
+                self.sweeper.stage = Stage::Collect { sweep, spans, kept };
+                return;
+            }
+        }
+        let log = &self.context.log;
+        let mut streams: BTreeSet<StreamId> =
+            sweep.sources.iter().flat_map(|id| log.spans(*id)).map(|span| span.stream).collect();
+        let outdated = |slot: &super::slot::Slot| slot.snapshot <= sweep.log_through;
+        streams.extend(self.slots.iter().filter(|(_, slot)| outdated(slot)).map(|(id, _)| *id));
+        // Several spans of a stream may name one message twice.
+        kept.sort_unstable();
+        kept.dedup();
+        self.sweeper.stage = Stage::Snapshot { sweep, kept, streams };
+    }
+
+    fn snapshot(&mut self, sweep: Sweep, kept: Vec<Kept>, mut streams: BTreeSet<StreamId>) {
+        let before = self.context.log.pending_bytes();
+        while let Some(stream) = streams.pop_first() {
+            if let Some(slot) = self.slots.get_mut(&stream).filter(|slot| !slot.is_memory)
+                && !slot.write_snapshot(&mut self.context)
+            {
+                // Tried again later: a state too long for a record stays so a while.
+                self.sweeper.next = self.context.now.plus(BACKOFF);
+                return;
+            }
+            if before + TURN_BYTES < self.context.log.pending_bytes() && !streams.is_empty() {
+                self.sweeper.stage = Stage::Snapshot { sweep, kept, streams };
+                return;
+            }
+        }
+        if !self.rewrite_graves(&sweep) {
+            return;
+        }
+        let after = self.context.log.appended();
+        let plan = Plan { sweep, after, moved: Vec::new() };
+        let job = match plan.sweep.kind {
+            SweepKind::Copy => self.context.log.copy(&plan.sweep.sources, kept),
+            SweepKind::Drop | SweepKind::Adopt => None,
+        };
+        self.sweeper.stage = match job {
+            Some(job) => Stage::Copy(plan, Box::new(job)),
+            None => Stage::Await(plan, None),
+        };
+    }
+
+    /// Says again which streams are gone, if the log is about to forget it and cold segments have
+    /// not.
+    fn rewrite_graves(&mut self, sweep: &Sweep) -> bool {
+        let old: Vec<StreamId> = self
+            .sweeper
+            .graves
+            .iter()
+            .filter(|(_, at)| **at <= sweep.log_through)
+            .map(|(stream, _)| *stream)
+            .collect();
+        for stream in old {
+            let log = &mut self.context.log;
+            let mut spans = sweep.sources.iter().flat_map(|id| log.spans(*id));
+            let is_adopted =
+                sweep.kind == SweepKind::Adopt && spans.any(|span| span.stream == stream);
+            drop(spans);
+            if !is_adopted && !log.is_in_cold(stream) {
+                self.sweeper.graves.remove(&stream);
+                continue;
+            }
+            match log.append(Wish::Lazy, &Record::StreamGone { stream }) {
+                Ok(appended) => self.sweeper.graves.insert(stream, appended.lsn),
+                Err(_) => return false,
+            };
+        }
+        true
+    }
+
+    /// Takes note of a copy's progress.
+    pub(super) fn copy_done(&mut self, copied: Copied) {
+        let stage = std::mem::take(&mut self.sweeper.stage);
+        let Stage::Copying(mut plan) = stage else { return };
+        self.sweeper.stage = match copied {
+            Copied::More(job) => Stage::Copy(plan, job),
+            Copied::All { target, moved } => {
+                plan.moved = moved;
+                Stage::Await(plan, Some(target))
+            }
+            Copied::GivenUp => {
+                self.sweeper.next = self.context.now.plus(BACKOFF);
+                Stage::Idle
+            }
+        };
+    }
+
+    /// The manifest was changed, or there was no room for that.
+    pub(super) fn swap_done(&mut self, is_done: bool) {
+        let stage = std::mem::take(&mut self.sweeper.stage);
+        let Stage::Swapping(plan) = stage else { return };
+        if !is_done {
+            self.sweeper.next = self.context.now.plus(BACKOFF);
+        } else if plan.sweep.kind != SweepKind::Adopt {
+            self.sweeper.stage = Stage::Switch(plan);
+        }
+    }
+
+    /// From now on messages are read from the copy.
+    fn switch(&mut self, mut plan: Plan) {
+        let from = plan.moved.len().saturating_sub(TURN);
+        for Moved { stream, seq, from, to, len } in plan.moved.drain(from..) {
+            let Some(slot) = self.slots.get_mut(&stream) else { continue };
+            // Those that left meanwhile were given back where they were.
+            if slot.stream.index().get(seq).is_some_and(|entry| entry.position == from) {
+                slot.stream.set_position(seq, to);
+                self.context.log.relocated(from, to, len);
+            }
+        }
+        self.sweeper.stage = Stage::Switch(plan);
+    }
+
+    /// The files are gone.
+    pub(super) fn retire_done(&mut self) {
+        self.sweeper.stage = Stage::Idle;
+        // There may be more.
+        self.sweeper.next = self.context.now;
+    }
+}
