@@ -1,6 +1,6 @@
 //! One blocking connection to a server.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
@@ -129,6 +129,15 @@ impl Conn {
     ///
     /// Also when the answer is an API error.
     pub(crate) fn api(&mut self, call: &str, body: &Value) -> Result<Value> {
+        let answer = self.ask(call, body)?;
+        match answer.get("error") {
+            Some(error) => bail!("{call}: {error}"),
+            None => Ok(answer),
+        }
+    }
+
+    /// The same, with an API error as an answer like others.
+    pub(crate) fn ask(&mut self, call: &str, body: &Value) -> Result<Value> {
         if !self.api_ready {
             self.send(format!("SUB {API_INBOX} 99\r\n").as_bytes())?;
             self.api_ready = true;
@@ -149,10 +158,12 @@ impl Conn {
                 Ok(())
             })?;
         }
-        let answer = answer.context("no answer")??;
-        match answer.get("error") {
-            Some(error) => bail!("{call}: {error}"),
-            None => Ok(answer),
-        }
+        answer.context("no answer")?
     }
+}
+
+/// Whether a read just had nothing to read.
+pub(crate) fn is_timeout(error: &anyhow::Error) -> bool {
+    let kind = error.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+    matches!(kind, Some(ErrorKind::WouldBlock | ErrorKind::TimedOut))
 }

