@@ -4,6 +4,10 @@
 
 mod conn;
 mod crash;
+mod eio;
+mod files;
+mod full;
+mod health;
 mod idle;
 mod num;
 mod out;
@@ -11,10 +15,15 @@ mod peer;
 mod power;
 mod proc;
 mod promises;
+mod pulse;
 mod race;
 mod rng;
 mod room;
+mod rot;
+mod slow;
 mod syncs;
+mod syscall;
+mod tracer;
 mod volume;
 mod wire;
 
@@ -53,6 +62,18 @@ enum Room {
     Syncs(syncs::SyncsArgs),
     /// Power loss again and again, on a file system of the room's own.
     Power(power::PowerArgs),
+    /// A kill at every Nth write, sync, rename and unlink.
+    Syscall(syscall::SyscallArgs),
+    /// Writes succeed and syncs fail.
+    Eio(eio::EioArgs),
+    /// A disk that is full.
+    Full(full::FullArgs),
+    /// Syncs that take long, and pauses of the whole server.
+    Slow(slow::SlowArgs),
+    /// Too few descriptors.
+    Files(files::FilesArgs),
+    /// Files damaged while the server is down.
+    Rot(rot::RotArgs),
     /// The writer that `power --calibrate` judges.
     #[command(hide = true)]
     Writer(power::WriterArgs),
@@ -95,13 +116,33 @@ fn enter(cli: &Cli) -> Result<bool> {
             Some(peer) => syncs::run(args, &peer),
             None => Ok(true),
         },
-        Room::Power(args) => breaking(cli, &args.basics, |peer, seed| power::run(args, peer, seed)),
+        Room::Power(args) => mounting(cli, &args.basics, |peer, seed| power::run(args, peer, seed)),
+        Room::Syscall(args) => {
+            breaking(cli, &args.basics, |peer, seed| syscall::run(args, peer, seed))
+        }
+        Room::Eio(args) => mounting(cli, &args.basics, |peer, seed| eio::run(args, peer, seed)),
+        Room::Full(args) => mounting(cli, &args.basics, |peer, seed| full::run(args, peer, seed)),
+        Room::Slow(args) => breaking(cli, &args.basics, |peer, seed| slow::run(args, peer, seed)),
+        Room::Files(args) => breaking(cli, &args.basics, |peer, seed| files::run(args, peer, seed)),
+        Room::Rot(args) => breaking(cli, &args.basics, |peer, seed| rot::run(args, peer, seed)),
         Room::Writer(args) => power::writer(args),
         Room::Idle(args) => {
             let peers = [chosen(cli, Side::Ours)?, chosen(cli, Side::Theirs)?];
             idle::run(args, &peers.into_iter().flatten().collect::<Vec<_>>())
         }
         Room::Hold(args) => idle::hold(args),
+    }
+}
+
+/// The same, with a file system of its own.
+fn mounting(
+    cli: &Cli,
+    basics: &Basics,
+    room: impl FnOnce(&Peer, u64) -> Result<Outcome>,
+) -> Result<bool> {
+    match volume::in_own_mounts()? {
+        Some(why) => Ok(room::skipped(basics, &why)),
+        None => breaking(cli, basics, room),
     }
 }
 

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -233,6 +234,11 @@ impl Server {
         Ok(self.child.try_wait()?.is_some())
     }
 
+    /// Whether it ended by SIGKILL.
+    pub(crate) fn was_killed(&mut self) -> Result<bool> {
+        Ok(self.child.try_wait()?.is_some_and(|status| was_killed(status)))
+    }
+
     /// SIGTERM, then SIGKILL if that is not heeded; false then.
     pub(crate) fn stop(&mut self) -> Result<bool> {
         self.signal(Signal::TERM)?;
@@ -269,6 +275,11 @@ impl Server {
         }
         bail!("no INFO line within {} s", START_PATIENCE.as_secs())
     }
+}
+
+/// Whether a process ended by SIGKILL.
+pub(crate) fn was_killed(status: ExitStatus) -> bool {
+    status.signal() == Some(Signal::KILL.as_raw())
 }
 
 impl Drop for Server {

@@ -24,7 +24,7 @@ use crate::peer::{Peer, Server, Setup, Side};
 use crate::promises::{self, Client, Ledger, Mix, Moments};
 use crate::rng::Rng;
 use crate::room::{self, Basics, Outcome, Verdict};
-use crate::volume::{Volume, in_own_mounts, scratch};
+use crate::volume::{Volume, scratch};
 
 const STREAM: &str = "POWER";
 
@@ -73,9 +73,6 @@ impl Cut {
 /// Runs the room.
 pub(crate) fn run(args: &PowerArgs, peer: &Peer, seed: u64) -> Result<Outcome> {
     ensure!(args.min_ms <= args.max_ms, "--min-ms is above --max-ms");
-    if let Some(why) = in_own_mounts()? {
-        return Ok(Outcome::Skipped(why));
-    }
     if args.calibrate {
         return calibrate::run(args.cycles, seed);
     }

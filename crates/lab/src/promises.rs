@@ -5,12 +5,13 @@ mod ledger;
 pub(crate) mod readback;
 mod reading;
 mod session;
+pub(crate) mod steps;
 mod value;
 
-pub(crate) use self::findings::{Findings, Kind, Violations};
-pub(crate) use self::ledger::{Figures, Ledger, Removal};
-pub(crate) use self::reading::{Reading, answered, drain, prepare, settle};
-pub(crate) use self::session::{CONSUMER, Client, Ended, Mix, Moments};
+pub(crate) use self::findings::{Findings, Kind};
+pub(crate) use self::ledger::{Figures, Ledger};
+pub(crate) use self::reading::{drain, judge, prepare, settle};
+pub(crate) use self::session::{Client, Ended, Mix, Moments};
 pub(crate) use self::value::{ValueId, decode, encode};
 
 /// A message and its place.

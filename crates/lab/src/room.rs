@@ -119,10 +119,7 @@ pub(crate) fn enter(
     let began = Instant::now();
     let verdict = match room(peer, seed) {
         Ok(Outcome::Ran(verdict)) => verdict,
-        Ok(Outcome::Skipped(why)) => {
-            out::say(&format!("SKIPPED: {why}"));
-            return Ok(!basics.must_run);
-        }
+        Ok(Outcome::Skipped(why)) => return Ok(skipped(basics, &why)),
         Err(error) => return Err(error.context(format!("seed {seed}; again: {repeat}"))),
     };
     let seconds = began.elapsed().as_secs_f64();
@@ -139,6 +136,12 @@ pub(crate) fn enter(
         serde_json::to_writer_pretty(File::create(path)?, &all)?;
     }
     Ok(clean)
+}
+
+/// Says so loudly; false if that is a failure.
+pub(crate) fn skipped(basics: &Basics, why: &str) -> bool {
+    out::say(&format!("SKIPPED: {why}"));
+    !basics.must_run
 }
 
 fn print(verdict: &Verdict, seconds: f64, repeat: &str) -> bool {

@@ -85,7 +85,9 @@ impl Volume {
         let root = home.path().join("root");
         fs::create_dir(&root)?;
         File::create(&image)?.set_len(bytes)?;
-        let flags = ["-q", "-F", "-m", "0", "-N", "2048", "-E", "nodiscard"].map(OsStr::new);
+        let lazy = "nodiscard,lazy_itable_init=1,lazy_journal_init=1";
+        let flags =
+            ["-q", "-F", "-m", "0", "-N", "2048", "-J", "size=4", "-E", lazy].map(OsStr::new);
         succeed("mkfs.ext4", &[&flags[..], &[image.as_os_str()]].concat())?;
         let mut volume = Volume { home: Some(home), image, root, mounted: false };
         volume.mount()?;

@@ -1,14 +1,14 @@
 use serde::Serialize;
 
 /// Broken promises: how many of each kind, and the first few in words.
-#[derive(Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub(crate) struct Findings {
     pub(crate) violations: Violations,
     pub(crate) examples: Vec<String>,
 }
 
 /// Broken promises, by kind.
-#[derive(Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Violations {
     /// Acknowledged, and older than anything of its publisher that is left.
     pub(crate) lost_prefix: u64,

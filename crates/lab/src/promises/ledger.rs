@@ -72,7 +72,7 @@ impl Figures {
 }
 
 /// The oracle of a room.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Ledger {
     pub(crate) seed: u64,
     pub(crate) figures: Figures,

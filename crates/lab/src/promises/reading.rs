@@ -69,6 +69,13 @@ pub(crate) fn settle(server: &Server, stream: &str, ledger: &mut Ledger) -> Resu
     Ok(())
 }
 
+/// The same, leaving the server as it is.
+pub(crate) fn judge(server: &Server, stream: &str, ledger: &mut Ledger) -> Result<()> {
+    let reading = read(server, stream, ledger)?;
+    ledger.settle(&reading);
+    Ok(())
+}
+
 fn read(server: &Server, stream: &str, ledger: &Ledger) -> Result<Reading> {
     let mut conn = server.connect()?;
     let info = answered(&mut conn, &format!("STREAM.INFO.{stream}"))?;

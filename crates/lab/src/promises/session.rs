@@ -33,6 +33,8 @@ pub(crate) struct Mix {
     pub(crate) publishes: u64,
     /// Whether messages are deleted and purged.
     pub(crate) removals: bool,
+    /// Whether the consumer fetches and acks.
+    pub(crate) consume: bool,
     /// Appended to each value, to fill a disk sooner.
     pub(crate) padding: usize,
     /// A refusal ends the session.
@@ -42,7 +44,14 @@ pub(crate) struct Mix {
 impl Mix {
     /// Everything, until stopped.
     pub(crate) fn full() -> Mix {
-        Mix { window: 64, publishes: u64::MAX, removals: true, padding: 0, stop_if_refused: false }
+        Mix {
+            window: 64,
+            publishes: u64::MAX,
+            removals: true,
+            consume: true,
+            padding: 0,
+            stop_if_refused: false,
+        }
     }
 
     /// Nothing new.
@@ -252,7 +261,7 @@ impl Session<'_> {
                 _ => self.publish(&mut frames),
             }
         }
-        if self.fetching == 0 {
+        if self.fetching == 0 && self.mix.consume {
             self.fetching = FETCH_BATCH;
             let body = format!("{{\"batch\":{FETCH_BATCH},\"expires\":200000000}}");
             let subject = format!("$JS.API.CONSUMER.MSG.NEXT.{}.{CONSUMER}", self.stream);
