@@ -138,20 +138,25 @@ impl Conn {
 
     /// The same, with an API error as an answer like others.
     pub(crate) fn ask(&mut self, call: &str, body: &Value) -> Result<Value> {
+        let body = if body.is_null() { Vec::new() } else { serde_json::to_vec(body)? };
+        self.request(&format!("$JS.API.{call}"), &body)
+    }
+
+    /// A request whose answer is JSON, such as a PubAck.
+    pub(crate) fn request(&mut self, subject: &str, body: &[u8]) -> Result<Value> {
         if !self.api_ready {
             self.send(format!("SUB {API_INBOX} 99\r\n").as_bytes())?;
             self.api_ready = true;
         }
-        let body = if body.is_null() { Vec::new() } else { serde_json::to_vec(body)? };
-        self.send(&wire::publish(&format!("$JS.API.{call}"), Some(API_INBOX), &body))?;
+        self.send(&wire::publish(subject, Some(API_INBOX), body))?;
         let deadline = Instant::now() + PATIENCE;
         let mut answer = None;
         while answer.is_none() {
-            ensure!(Instant::now() < deadline, "no answer to {call}");
+            ensure!(Instant::now() < deadline, "no answer to {subject}");
             self.pump(|message| {
                 if message.subject == API_INBOX.as_bytes() {
                     answer = Some(match message.status() {
-                        Some(code) => Err(anyhow!("{call}: status {code}")),
+                        Some(code) => Err(anyhow!("{subject}: status {code}")),
                         None => Ok(serde_json::from_slice::<Value>(message.payload)?),
                     });
                 }

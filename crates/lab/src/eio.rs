@@ -100,7 +100,7 @@ fn fill(server: &Server, mib: u64, ledger: &mut Ledger, expected: &mut Expectati
         publishes,
         padding: PADDING,
         removals: false,
-        consume: false,
+        fetches: 0,
         stop_if_refused: true,
         ..Mix::full()
     };

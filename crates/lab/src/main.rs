@@ -108,10 +108,7 @@ fn enter(cli: &Cli) -> Result<bool> {
             }
             race::run(args, &Peer::ours(cli.ours.as_deref())?, theirs.as_ref())
         }
-        Room::Kill(args) => match chosen(cli, args.side())? {
-            Some(peer) => crash::run(args, &peer),
-            None => Ok(true),
-        },
+        Room::Kill(args) => breaking(cli, &args.basics, |peer, seed| crash::run(args, peer, seed)),
         Room::Syncs(args) => match chosen(cli, args.side())? {
             Some(peer) => syncs::run(args, &peer),
             None => Ok(true),

@@ -57,6 +57,10 @@ pub(crate) struct Setup {
     pub(crate) sync_always: bool,
     /// A port for `/healthz` and the like.
     pub(crate) monitor: Option<u16>,
+    /// JetStream's limit in bytes, where the usual share of the disk is not wanted.
+    pub(crate) max_store: Option<u64>,
+    /// How long it may take to start, if not the usual time.
+    pub(crate) patience: Option<Duration>,
     /// A program and its flags in front of the server's, such as `strace -D`; it must keep the pid.
     pub(crate) wrapper: Vec<OsString>,
 }
@@ -142,7 +146,7 @@ impl Peer {
         let began = Instant::now();
         let child = self.spawn(setup, port, home.path())?;
         let mut server = Server { child, port, started_in: Duration::ZERO, home };
-        match server.wait_ready(began) {
+        match server.wait_ready(began, setup.patience.unwrap_or(START_PATIENCE)) {
             Ok(None) => Ok(Launch::Up(server)),
             Ok(Some(status)) => Ok(Launch::Ended { status, said: server.log_tail() }),
             Err(error) => Err(error.context(format!("it said:\n{}", server.log_tail()))),
@@ -162,11 +166,17 @@ impl Peer {
         }
         if setup.jetstream {
             let store = setup.store.clone().unwrap_or_else(|| home.join("store"));
-            if setup.sync_always && !self.has_subcommands() {
+            let sync = setup.sync_always && !self.has_subcommands();
+            if sync || setup.max_store.is_some() {
                 let config = home.join("server.conf");
-                let store = store.display();
-                let text =
-                    format!("jetstream {{ store_dir: \"{store}\", sync_interval: always }}\n");
+                let mut text = format!("jetstream {{\n store_dir: \"{}\"\n", store.display());
+                if sync {
+                    text.push_str(" sync_interval: always\n");
+                }
+                if let Some(bytes) = setup.max_store {
+                    text.push_str(&format!(" max_file_store: {bytes}\n"));
+                }
+                text.push_str("}\n");
                 fs::write(&config, text)?;
                 words.extend(["-c".into(), config.into()]);
             } else {
@@ -262,8 +272,8 @@ impl Server {
     }
 
     /// The end of the process if it came before the first INFO line.
-    fn wait_ready(&mut self, began: Instant) -> Result<Option<ExitStatus>> {
-        while began.elapsed() < START_PATIENCE {
+    fn wait_ready(&mut self, began: Instant, patience: Duration) -> Result<Option<ExitStatus>> {
+        while began.elapsed() < patience {
             if let Some(status) = self.child.try_wait()? {
                 return Ok(Some(status));
             }
@@ -273,7 +283,7 @@ impl Server {
             }
             std::thread::sleep(Duration::from_millis(1));
         }
-        bail!("no INFO line within {} s", START_PATIENCE.as_secs())
+        bail!("no INFO line within {} s", patience.as_secs())
     }
 }
 

@@ -9,6 +9,7 @@
 //! is a lie.
 
 mod calibrate;
+mod lifecycle;
 
 use std::sync::atomic::AtomicBool;
 use std::thread;
@@ -19,12 +20,13 @@ use rustix::process::Signal;
 use serde_json::json;
 
 pub(crate) use self::calibrate::{WriterArgs, writer};
+use self::lifecycle::Lifecycle;
 use crate::out;
 use crate::peer::{Peer, Server, Setup, Side};
 use crate::promises::{self, Client, Ledger, Mix, Moments};
 use crate::rng::Rng;
 use crate::room::{self, Basics, Outcome, Verdict};
-use crate::volume::{Volume, scratch};
+use crate::volume::{Cutter, Volume, scratch};
 
 const STREAM: &str = "POWER";
 
@@ -68,6 +70,29 @@ impl Cut {
             _ => Cut::LivesOn,
         }
     }
+
+    /// Cuts the power, and ends the server.
+    fn make(
+        self,
+        server: &Server,
+        cutter: Cutter,
+        moments: &Moments,
+        lives_on: Duration,
+    ) -> Result<()> {
+        let unused = AtomicBool::new(false);
+        match self {
+            Cut::Frozen => {
+                server.freeze()?;
+                cutter.cut(&unused, &unused)?;
+            }
+            Cut::Running => cutter.cut(&moments.cut_begun, &unused)?,
+            Cut::LivesOn => {
+                cutter.cut(&moments.cut_begun, &moments.cut_done)?;
+                thread::sleep(lives_on);
+            }
+        }
+        server.signal(Signal::KILL)
+    }
 }
 
 /// Runs the room.
@@ -85,6 +110,7 @@ pub(crate) fn run(args: &PowerArgs, peer: &Peer, seed: u64) -> Result<Outcome> {
         setup,
         volume,
         ledger: Ledger::new(seed),
+        lifecycle: Lifecycle::default(),
         rng: Rng::new(seed, 3),
         tally: Tally::default(),
     };
@@ -121,6 +147,7 @@ struct PowerRoom<'a> {
     setup: Setup,
     volume: Volume,
     ledger: Ledger,
+    lifecycle: Lifecycle,
     rng: Rng,
     tally: Tally,
 }
@@ -167,6 +194,7 @@ impl PowerRoom<'_> {
     /// the page cache and served has to be on the disk.
     fn cycle(&mut self, mut server: Server, cut: Cut) -> Result<()> {
         promises::settle(&server, STREAM, &mut self.ledger)?;
+        self.lifecycle.check(&server, &mut self.ledger.findings)?;
         if self.rng.between(0, 3) == 0 {
             let moment = self.moment();
             self.work(&server, &Moments::open(), || {
@@ -178,24 +206,19 @@ impl PowerRoom<'_> {
             server = self.start().context("restart after a kill")?;
             promises::settle(&server, STREAM, &mut self.ledger)?;
         }
-        let moments = Moments::open();
         let cutter = self.volume.arm()?;
-        let (moment, lives_on) = (self.moment(), self.moment());
-        self.work(&server, &moments, || {
-            thread::sleep(moment);
-            match cut {
-                Cut::Frozen => {
-                    server.freeze()?;
-                    cutter.cut(&AtomicBool::new(false), &AtomicBool::new(false))?;
-                }
-                Cut::Running => cutter.cut(&moments.cut_begun, &AtomicBool::new(false))?,
-                Cut::LivesOn => {
-                    cutter.cut(&moments.cut_begun, &moments.cut_done)?;
-                    thread::sleep(lives_on);
-                }
-            }
-            server.signal(Signal::KILL)
-        })?;
+        if self.rng.between(0, 2) == 0 {
+            // Nothing may follow that would sync it by the way.
+            self.lifecycle.step(&server)?;
+            cut.make(&server, cutter, &Moments::open(), Duration::ZERO)?;
+        } else {
+            let moments = Moments::open();
+            let (moment, lives_on) = (self.moment(), self.moment());
+            self.work(&server, &moments, || {
+                thread::sleep(moment);
+                cut.make(&server, cutter, &moments, lives_on)
+            })?;
+        }
         server.kill()?;
         self.volume.unmount()?;
         self.volume.mount()

@@ -10,7 +10,7 @@ mod value;
 
 pub(crate) use self::findings::{Findings, Kind};
 pub(crate) use self::ledger::{Figures, Ledger};
-pub(crate) use self::reading::{drain, judge, prepare, settle};
+pub(crate) use self::reading::{answered, drain, judge, prepare, settle};
 pub(crate) use self::session::{Client, Ended, Mix, Moments};
 pub(crate) use self::value::{ValueId, decode, encode};
 

@@ -200,7 +200,7 @@ fn repeat_command(basics: &Basics, seed: u64) -> String {
 }
 
 /// A seed nobody had before.
-pub(crate) fn fresh_seed() -> u64 {
+fn fresh_seed() -> u64 {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     let nanos = now.map_or(0, |now| u64::from(now.subsec_nanos()) ^ (now.as_secs() << 30));
     Rng::new(nanos, u64::from(std::process::id())).next() >> 16

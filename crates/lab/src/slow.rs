@@ -105,7 +105,7 @@ fn slow_syncs(
 fn quickest_ack(server: &Server, ledger: &mut Ledger) -> Result<Duration> {
     let mut quickest = Duration::MAX;
     for _ in 0..5 {
-        let mix = Mix { publishes: 1, removals: false, consume: false, ..Mix::full() };
+        let mix = Mix { publishes: 1, removals: false, fetches: 0, ..Mix::full() };
         let began = Instant::now();
         Client { server, stream: STREAM, mix: &mix }.work(ledger, &Moments::open())?;
         quickest = quickest.min(began.elapsed());

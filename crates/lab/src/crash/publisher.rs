@@ -81,7 +81,7 @@ fn session(
 }
 
 /// How many publishes a connection of this age may have sent.
-fn allowance(pace: Pace, age: Duration) -> u64 {
+pub(crate) fn allowance(pace: Pace, age: Duration) -> u64 {
     if pace.rate == 0 {
         return u64::MAX;
     }

@@ -33,8 +33,8 @@ pub(crate) struct Mix {
     pub(crate) publishes: u64,
     /// Whether messages are deleted and purged.
     pub(crate) removals: bool,
-    /// Whether the consumer fetches and acks.
-    pub(crate) consume: bool,
+    /// What the consumer may fetch, and then acks.
+    pub(crate) fetches: u64,
     /// Appended to each value, to fill a disk sooner.
     pub(crate) padding: usize,
     /// A refusal ends the session.
@@ -48,7 +48,7 @@ impl Mix {
             window: 64,
             publishes: u64::MAX,
             removals: true,
-            consume: true,
+            fetches: u64::MAX,
             padding: 0,
             stop_if_refused: false,
         }
@@ -182,6 +182,7 @@ fn run(
         rng,
         questions: BTreeMap::new(),
         published: 0,
+        fetched: 0,
         fetching: 0,
         refusal: None,
     };
@@ -209,6 +210,7 @@ struct Session<'a> {
     /// Each with whether it was sent after the cut.
     questions: BTreeMap<Question, bool>,
     published: u64,
+    fetched: u64,
     /// Messages a fetch may still bring.
     fetching: u64,
     refusal: Option<String>,
@@ -261,9 +263,10 @@ impl Session<'_> {
                 _ => self.publish(&mut frames),
             }
         }
-        if self.fetching == 0 && self.mix.consume {
-            self.fetching = FETCH_BATCH;
-            let body = format!("{{\"batch\":{FETCH_BATCH},\"expires\":200000000}}");
+        let batch = FETCH_BATCH.min(self.mix.fetches - self.fetched);
+        if self.fetching == 0 && batch > 0 {
+            self.fetching = batch;
+            let body = format!("{{\"batch\":{batch},\"expires\":200000000}}");
             let subject = format!("$JS.API.CONSUMER.MSG.NEXT.{}.{CONSUMER}", self.stream);
             let reply = format!("{INBOX}fetch");
             frames.extend_from_slice(&wire::publish(&subject, Some(&reply), body.as_bytes()));
@@ -354,6 +357,7 @@ impl Session<'_> {
         match heard {
             Heard::Fetched { stored, reply } => {
                 self.fetching = self.fetching.saturating_sub(1);
+                self.fetched += 1;
                 if cut_begun {
                     return Ok(());
                 }

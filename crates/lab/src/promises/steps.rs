@@ -26,7 +26,7 @@ pub(crate) fn publish_few(
     (count, padding): (u64, usize),
 ) -> Result<Few> {
     let before = ledger.figures;
-    let mix = Mix { publishes: count, removals: false, padding, ..Mix::full() };
+    let mix = Mix { publishes: count, removals: false, fetches: 0, padding, ..Mix::full() };
     let ended = Client { server, stream, mix: &mix }.work(ledger, &Moments::open())?;
     Ok(Few {
         acked: ledger.figures.acked - before.acked,
@@ -92,11 +92,12 @@ pub(crate) fn get_some(
     Ok((as_sent.count(), asked.len()))
 }
 
-/// Lets the consumer work for a while; how many acks were confirmed.
+/// Lets the consumer fetch a few; how many acks were confirmed.
 pub(crate) fn consume(server: &Server, stream: &str, ledger: &mut Ledger) -> Result<u64> {
     let before = ledger.figures.confirmed;
     let moments = Moments::for_time(std::time::Duration::from_millis(500));
-    Client { server, stream, mix: &Mix::consume_only() }.work(ledger, &moments)?;
+    let mix = Mix { fetches: 40, ..Mix::consume_only() };
+    Client { server, stream, mix: &mix }.work(ledger, &moments)?;
     Ok(ledger.figures.confirmed - before)
 }
 
