@@ -132,22 +132,15 @@ impl FullRoom<'_> {
 
     fn use_it(&mut self, server: &Server) {
         let got = steps::get_some(server, STREAM, &self.ledger, 50);
-        let (held, seen) = match got {
-            Ok((good, asked)) => (good == asked, format!("{good} of {asked} as sent")),
-            Err(error) => (false, format!("{error:#}")),
-        };
-        self.expected.note(held, "reads work on a full disk", seen);
-        let (held, seen) = match steps::consume(server, STREAM, &mut self.ledger) {
-            Ok(confirmed) => (0 < confirmed, format!("{confirmed} confirmed")),
-            Err(error) => (false, format!("{error:#}")),
-        };
-        self.expected.note(held, "consumer acks work on a full disk", seen);
+        self.expected.tried("reads work on a full disk", got);
+        let confirmed = steps::consume(server, STREAM, &mut self.ledger);
+        let seen = confirmed.map(|count| (0 < count, format!("{count} confirmed")));
+        self.expected.tried("consumer acks work on a full disk", seen);
         let deleted = steps::delete_one(server, STREAM, &mut self.ledger);
         self.answer("deleting a message works on a full disk", deleted);
         let beats = pulse(server, Duration::from_millis(300));
-        let held = beats.as_ref().is_ok_and(|beats| beats.lost == 0);
-        let seen = beats.map_or_else(|error| format!("{error:#}"), |beats| beats.words());
-        self.expected.note(held, "core NATS works on a full disk", seen);
+        let seen = beats.map(|beats| (beats.lost == 0, beats.words()));
+        self.expected.tried("core NATS works on a full disk", seen);
     }
 
     fn restart_full(&mut self, mut server: Server) -> Result<Server> {
@@ -162,17 +155,14 @@ impl FullRoom<'_> {
 
     fn settle(&mut self, server: &Server, what: &str) {
         let settled = promises::settle(server, STREAM, &mut self.ledger);
-        let seen = settled.as_ref().map_or_else(|error| format!("{error:#}"), |()| "read".into());
-        self.expected.note(settled.is_ok(), what, seen);
+        self.expected.tried(what, settled.map(|()| (true, "read".to_owned())));
     }
 
     fn answer(&mut self, what: &str, answer: Result<Value>) {
-        let held = answer.as_ref().is_ok_and(|answer| answer["success"] == true);
-        let seen = match answer {
-            Ok(answer) if answer["error"].is_null() => "done".to_owned(),
-            Ok(answer) => answer["error"].to_string(),
-            Err(error) => format!("{error:#}"),
-        };
-        self.expected.note(held, what, seen);
+        let seen = answer.map(|answer| match answer.get("error") {
+            Some(error) => (false, error.to_string()),
+            None => (answer["success"] == true, "done".to_owned()),
+        });
+        self.expected.tried(what, seen);
     }
 }

@@ -174,7 +174,7 @@ impl Peer {
                     text.push_str(" sync_interval: always\n");
                 }
                 if let Some(bytes) = setup.max_store {
-                    text.push_str(&format!(" max_file_store: {bytes}\n"));
+                    text.extend([" max_file_store: ", &bytes.to_string(), "\n"]);
                 }
                 text.push_str("}\n");
                 fs::write(&config, text)?;
@@ -246,7 +246,7 @@ impl Server {
 
     /// Whether it ended by SIGKILL.
     pub(crate) fn was_killed(&mut self) -> Result<bool> {
-        Ok(self.child.try_wait()?.is_some_and(|status| was_killed(status)))
+        Ok(self.child.try_wait()?.is_some_and(was_killed))
     }
 
     /// SIGTERM, then SIGKILL if that is not heeded; false then.

@@ -2,6 +2,7 @@
 
 mod findings;
 mod ledger;
+mod question;
 pub(crate) mod readback;
 mod reading;
 mod session;

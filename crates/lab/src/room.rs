@@ -99,6 +99,12 @@ impl Expectations {
         self.0.push(Expectation { what: what.to_owned(), held, seen });
     }
 
+    /// Notes what came of an attempt; an error breaks it.
+    pub(crate) fn tried(&mut self, what: &str, seen: Result<(bool, String)>) {
+        let (held, seen) = seen.unwrap_or_else(|error| (false, format!("{error:#}")));
+        self.note(held, what, seen);
+    }
+
     pub(crate) fn all_held(&self) -> bool {
         self.0.iter().all(|it| it.held)
     }

@@ -80,13 +80,13 @@ pub(super) fn run(cycles: u32, seed: u64) -> Result<Outcome> {
             let _ = fs::remove_file(&file);
         }
         let caught = f64::from(lossy) / f64::from(cycles.max(1));
-        let seen = format!("{lost} of {acked} acked records lost, in {lossy} of {cycles} cuts");
+        let words = format!("{lost} of {acked} acked records lost, in {lossy} of {cycles} cuts");
         let (good, what) = if sync {
             (lost == 0, "a writer that syncs before it acks loses nothing")
         } else {
             (caught >= CAUGHT, "a writer that does not sync loses in nearly all cuts")
         };
-        verdict.expectations.note(good, what, seen);
+        verdict.expectations.note(good, what, words);
         more[name] = json!({"acked": acked, "lost": lost, "lossy_cuts": lossy});
     }
     verdict.findings = Findings::default();

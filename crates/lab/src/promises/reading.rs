@@ -14,7 +14,7 @@ use crate::peer::Server;
 
 /// How long a stream may need to be there after the server greets.
 const BACK_PATIENCE: Duration = Duration::from_secs(20);
-const DRAIN_PATIENCE: Duration = Duration::from_secs(60);
+const DRAIN_PATIENCE: Duration = Duration::from_mins(1);
 const STREAM_NOT_FOUND: u64 = 10059;
 const CONSUMER_NOT_FOUND: u64 = 10014;
 

@@ -5,21 +5,20 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use serde_json::Value;
 
 use super::ledger::{Ledger, Removal};
-use super::readback::stored_from;
+use super::question::{Heard, INBOX, Question};
 use super::{ValueId, encode};
 use crate::conn::{Conn, PATIENCE, is_timeout};
 use crate::num;
 use crate::peer::Server;
 use crate::rng::Rng;
-use crate::wire::{self, Message};
+use crate::wire;
 
 /// The durable consumer of the stream.
 pub(crate) const CONSUMER: &str = "worker";
-const INBOX: &str = "_INBOX.work.";
 const FETCH_BATCH: u64 = 64;
 /// A purge leaves so many messages, so that a reading stays short.
 const PURGED_TO: usize = 150;
@@ -90,39 +89,6 @@ impl Moments {
 
     fn over(&self) -> bool {
         self.stop.load(Ordering::SeqCst) || self.ends.is_some_and(|ends| Instant::now() >= ends)
-    }
-}
-
-/// A question that awaits its answer; its text is the end of the reply subject.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Question {
-    Publish(u64),
-    Retry(u64),
-    Remove(Removal),
-    Ack(u64),
-}
-
-impl Question {
-    fn token(self) -> String {
-        match self {
-            Question::Publish(counter) => format!("p{counter}"),
-            Question::Retry(counter) => format!("r{counter}"),
-            Question::Remove(Removal::Message(seq)) => format!("d{seq}"),
-            Question::Remove(Removal::Below(seq)) => format!("b{seq}"),
-            Question::Ack(seq) => format!("a{seq}"),
-        }
-    }
-
-    fn parse(token: &str) -> Option<Question> {
-        let number = token.get(1..)?.parse().ok()?;
-        Some(match token.get(..1)? {
-            "p" => Question::Publish(number),
-            "r" => Question::Retry(number),
-            "d" => Question::Remove(Removal::Message(number)),
-            "b" => Question::Remove(Removal::Below(number)),
-            "a" => Question::Ack(number),
-            _ => return None,
-        })
     }
 }
 
@@ -224,8 +190,8 @@ impl Session<'_> {
         self.conn.stream().set_read_timeout(Some(Duration::from_millis(2)))?;
         let mut heard_at = Instant::now();
         loop {
-            let sending =
-                !self.moments.over() && !(self.mix.stop_if_refused && self.refusal.is_some());
+            let refused = self.mix.stop_if_refused && self.refusal.is_some();
+            let sending = !refused && !self.moments.over();
             if sending {
                 let frames = self.next_frames();
                 // What came before the end is still to be read.
@@ -408,45 +374,6 @@ impl Session<'_> {
             Question::Remove(_) => (),
             Question::Ack(seq) => self.ledger.confirmed(seq),
         }
-    }
-}
-
-/// What came on the inbox.
-enum Heard {
-    Fetched {
-        stored: super::Stored,
-        reply: String,
-    },
-    FetchEnded,
-    /// The error is a status, such as 503.
-    Answer {
-        token: String,
-        answer: Result<Value, String>,
-    },
-}
-
-impl Heard {
-    fn of(message: &Message<'_>, seed: u64) -> Result<Heard> {
-        let subject = std::str::from_utf8(message.subject)?;
-        if let Some(token) = subject.strip_prefix(INBOX).filter(|token| *token != "fetch") {
-            let answer = match message.status() {
-                Some(code) => Err(format!("status {code}")),
-                None if message.payload.is_empty() => Ok(Value::Null),
-                None => Ok(serde_json::from_slice(message.payload)?),
-            };
-            return Ok(Heard::Answer { token: token.to_owned(), answer });
-        }
-        let Some(reply) = message.reply else {
-            return match message.status() {
-                Some(_) => Ok(Heard::FetchEnded),
-                None => bail!("neither a message nor a status on {subject}"),
-            };
-        };
-        let reply = std::str::from_utf8(reply)?;
-        Ok(Heard::Fetched {
-            stored: stored_from(reply, message.payload, seed)?,
-            reply: reply.to_owned(),
-        })
     }
 }
 

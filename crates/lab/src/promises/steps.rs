@@ -74,13 +74,13 @@ fn remove(
     Ok(answer)
 }
 
-/// Gets up to `count` acknowledged messages by number; how many were as sent, of how many.
+/// Gets up to `count` acknowledged messages by number; whether all were as sent, in words too.
 pub(crate) fn get_some(
     server: &Server,
     stream: &str,
     ledger: &Ledger,
     count: usize,
-) -> Result<(usize, usize)> {
+) -> Result<(bool, String)> {
     let step = (ledger.n_live() / count).max(1);
     let asked: Vec<(u64, u64)> = ledger.live().step_by(step).take(count).collect();
     let sequences: Vec<u64> = asked.iter().map(|(seq, _)| *seq).collect();
@@ -89,7 +89,8 @@ pub(crate) fn get_some(
         let id = ValueId { publisher: 0, counter: *counter };
         gets.get(seq) == Some(&Some(Content::Value(id)))
     });
-    Ok((as_sent.count(), asked.len()))
+    let (n_good, n_asked) = (as_sent.count(), asked.len());
+    Ok((n_good == n_asked, format!("{n_good} of {n_asked} as sent")))
 }
 
 /// Lets the consumer fetch a few; how many acks were confirmed.

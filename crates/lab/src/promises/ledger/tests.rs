@@ -1,4 +1,3 @@
-use super::super::reading::ConsumerState;
 use super::*;
 
 fn stored(stream_seq: u64, counter: u64) -> Stored {
