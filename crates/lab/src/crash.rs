@@ -17,10 +17,10 @@ use self::checker::{ConsumerEvent, History, PublisherHistory, Report, check};
 use self::publisher::Pace;
 use crate::conn::Conn;
 use crate::out;
-use crate::peer::{Peer, Server, Setup, Side};
+use crate::peer::{Peer, Server, Setup};
 use crate::promises::readback;
 use crate::rng::Rng;
-use crate::room::{Basics, Outcome, Verdict};
+use crate::room::{self, Basics, Outcome, Verdict};
 
 const STREAM: &str = "KILL";
 const DRAIN_PATIENCE: Duration = Duration::from_mins(10);
@@ -120,8 +120,7 @@ pub(crate) fn run(args: &KillArgs, peer: &Peer, seed: u64) -> Result<Outcome> {
             return Err(error.context(format!("store kept in {}", store.keep().display())));
         }
     };
-    // nats-server is known to break one of the promises; its stores are no evidence of anything.
-    if !report.findings.violations.is_clean() && peer.side == Side::Ours {
+    if room::is_evidence(peer, false, &report.findings) {
         out::say(&format!("store kept in {}", store.keep().display()));
     }
     Ok(Outcome::Ran(Box::new(verdict(report, args, peer))))

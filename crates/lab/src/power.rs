@@ -116,7 +116,7 @@ pub(crate) fn run(args: &PowerArgs, peer: &Peer, seed: u64) -> Result<Outcome> {
     };
     let played = room.play(keep_going);
     let PowerRoom { volume, ledger, tally, .. } = room;
-    if played.is_err() || !ledger.findings.violations.is_clean() && peer.side == Side::Ours {
+    if room::is_evidence(peer, played.is_err(), &ledger.findings) {
         out::note(&format!("image kept as {}", volume.keep()?.display()));
     }
     played?;

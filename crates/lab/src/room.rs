@@ -170,9 +170,21 @@ fn print(verdict: &Verdict, seconds: f64, repeat: &str) -> bool {
     clean
 }
 
+/// Whether somebody wants the room to end.
+pub(crate) fn is_interrupted() -> bool {
+    INTERRUPTED.load(Ordering::Relaxed)
+}
+
+/// Whether what is left on disk tells about a mistake of ours.
+///
+/// nats-server is known to break promises; its stores are no evidence of anything.
+pub(crate) fn is_evidence(peer: &Peer, failed: bool, findings: &Findings) -> bool {
+    !is_interrupted() && (failed || peer.side == Side::Ours && !findings.violations.is_clean())
+}
+
 /// Ends a room that was interrupted, so that what it mounted and started is taken down.
 pub(crate) fn go_on() -> Result<()> {
-    if INTERRUPTED.load(Ordering::Relaxed) {
+    if is_interrupted() {
         bail!("interrupted");
     }
     Ok(())
