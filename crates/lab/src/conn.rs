@@ -1,6 +1,6 @@
 //! One blocking connection to a server.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
@@ -129,30 +129,46 @@ impl Conn {
     ///
     /// Also when the answer is an API error.
     pub(crate) fn api(&mut self, call: &str, body: &Value) -> Result<Value> {
+        let answer = self.ask(call, body)?;
+        match answer.get("error") {
+            Some(error) => bail!("{call}: {error}"),
+            None => Ok(answer),
+        }
+    }
+
+    /// The same, with an API error as an answer like others.
+    pub(crate) fn ask(&mut self, call: &str, body: &Value) -> Result<Value> {
+        let body = if body.is_null() { Vec::new() } else { serde_json::to_vec(body)? };
+        self.request(&format!("$JS.API.{call}"), &body)
+    }
+
+    /// A request whose answer is JSON, such as a PubAck.
+    pub(crate) fn request(&mut self, subject: &str, body: &[u8]) -> Result<Value> {
         if !self.api_ready {
             self.send(format!("SUB {API_INBOX} 99\r\n").as_bytes())?;
             self.api_ready = true;
         }
-        let body = if body.is_null() { Vec::new() } else { serde_json::to_vec(body)? };
-        self.send(&wire::publish(&format!("$JS.API.{call}"), Some(API_INBOX), &body))?;
+        self.send(&wire::publish(subject, Some(API_INBOX), body))?;
         let deadline = Instant::now() + PATIENCE;
         let mut answer = None;
         while answer.is_none() {
-            ensure!(Instant::now() < deadline, "no answer to {call}");
+            ensure!(Instant::now() < deadline, "no answer to {subject}");
             self.pump(|message| {
                 if message.subject == API_INBOX.as_bytes() {
                     answer = Some(match message.status() {
-                        Some(code) => Err(anyhow!("{call}: status {code}")),
+                        Some(code) => Err(anyhow!("{subject}: status {code}")),
                         None => Ok(serde_json::from_slice::<Value>(message.payload)?),
                     });
                 }
                 Ok(())
             })?;
         }
-        let answer = answer.context("no answer")??;
-        match answer.get("error") {
-            Some(error) => bail!("{call}: {error}"),
-            None => Ok(answer),
-        }
+        answer.context("no answer")?
     }
+}
+
+/// Whether a read just had nothing to read.
+pub(crate) fn is_timeout(error: &anyhow::Error) -> bool {
+    let kind = error.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+    matches!(kind, Some(ErrorKind::WouldBlock | ErrorKind::TimedOut))
 }

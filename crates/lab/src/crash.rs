@@ -2,13 +2,9 @@
 
 mod checker;
 mod consumer;
+mod foreign;
 mod publisher;
-mod readback;
-mod value;
 
-use std::fs::File;
-use std::io::ErrorKind;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -17,13 +13,14 @@ use anyhow::{Context, Result, anyhow, ensure};
 use serde_json::json;
 use tempfile::TempDir;
 
-use self::checker::{History, Report, check};
+use self::checker::{ConsumerEvent, History, PublisherHistory, Report, check};
 use self::publisher::Pace;
 use crate::conn::Conn;
-use crate::peer::{Peer, Server, Setup, Side, free_port};
-use crate::race::about;
+use crate::out;
+use crate::peer::{Peer, Server, Setup};
+use crate::promises::readback;
 use crate::rng::Rng;
-use crate::{out, proc};
+use crate::room::{self, Basics, Outcome, Verdict};
 
 const STREAM: &str = "KILL";
 const DRAIN_PATIENCE: Duration = Duration::from_mins(10);
@@ -34,12 +31,11 @@ pub(crate) struct KillArgs {
     /// Kills.
     #[arg(long, default_value_t = 20)]
     cycles: u32,
-    /// Which server.
-    #[arg(long, value_enum, default_value = "ours")]
-    server: Side,
-    /// Same seed, same values and moments; without it a new one.
-    #[arg(long)]
-    seed: Option<u64>,
+    #[command(flatten)]
+    pub(crate) basics: Basics,
+    /// Whose client library: our own few lines, or a foreign one.
+    #[arg(long, value_enum, default_value = "raw")]
+    client: ClientKind,
     #[arg(long, default_value_t = 2)]
     publishers: u32,
     /// Publishes in flight per publisher.
@@ -56,18 +52,28 @@ pub(crate) struct KillArgs {
     min_ms: u64,
     #[arg(long, default_value_t = 500)]
     max_ms: u64,
-    /// nats-server with `sync_interval: always`.
-    #[arg(long)]
-    sync_always: bool,
-    /// Write all figures to this file.
-    #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
 }
 
-impl KillArgs {
-    /// The server to run.
-    pub(crate) fn side(&self) -> Side {
-        self.server
+/// Who publishes and consumes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum ClientKind {
+    Raw,
+    AsyncNats,
+}
+
+impl ClientKind {
+    fn publish(self, room: &Room, n: u32, pace: Pace, acked: &AtomicU64) -> PublisherHistory {
+        match self {
+            ClientKind::Raw => publisher::run(room, n, pace, acked),
+            ClientKind::AsyncNats => foreign::publish(room, n, pace, acked),
+        }
+    }
+
+    fn consume(self, room: &Room, n: usize) -> Vec<ConsumerEvent> {
+        match self {
+            ClientKind::Raw => consumer::run(room, n),
+            ClientKind::AsyncNats => foreign::consume(room, n),
+        }
     }
 }
 
@@ -103,55 +109,49 @@ fn reconnect(room: &Room) -> Option<Conn> {
     None
 }
 
-/// Whether a read just had nothing to read.
-fn is_timeout(error: &anyhow::Error) -> bool {
-    let kind = error.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
-    matches!(kind, Some(ErrorKind::WouldBlock | ErrorKind::TimedOut))
-}
-
-/// Runs the room; false if a promise was broken.
-pub(crate) fn run(args: &KillArgs, peer: &Peer) -> Result<bool> {
+/// Runs the room.
+pub(crate) fn run(args: &KillArgs, peer: &Peer, seed: u64) -> Result<Outcome> {
     ensure!(args.min_ms <= args.max_ms, "--min-ms is above --max-ms");
     ensure!(args.window > 0 && args.publishers > 0, "nothing to publish");
-    let seed = args.seed.unwrap_or_else(fresh_seed);
     let store = tempfile::Builder::new().prefix("lab-kill-").tempdir()?;
-    out::note(&format!("seed {seed}, {} cycles, {}", args.cycles, peer.binary.display()));
-    let began = Instant::now();
-    let outcome = play(args, peer, seed, &store);
-    let report = match outcome {
+    let report = match play(args, peer, seed, &store) {
         Ok(report) => report,
         Err(error) => {
-            let path = store.keep();
-            return Err(error.context(format!("seed {seed}, store kept in {}", path.display())));
+            return Err(error.context(format!("store kept in {}", store.keep().display())));
         }
     };
-    print(&report, args, seed, began.elapsed());
-    let clean = report.violations.is_clean();
-    if let Some(path) = &args.json {
-        let figures = json!({
-            "seed": seed, "cycles": args.cycles, "server": about(peer)?, "clean": clean,
-            "seconds": began.elapsed().as_secs_f64(), "kernel": proc::kernel(),
-            "publishers": args.publishers, "window": args.window, "consumers": args.consumers,
-            "report": report,
-        });
-        serde_json::to_writer_pretty(File::create(path)?, &figures)?;
-    }
-    // nats-server is known to break one of the promises; its stores are no evidence of anything.
-    if !clean && args.server == Side::Ours {
+    if room::is_evidence(peer, false, &report.findings) {
         out::say(&format!("store kept in {}", store.keep().display()));
     }
-    Ok(clean)
+    Ok(Outcome::Ran(Box::new(verdict(report, args, peer))))
+}
+
+fn verdict(report: Report, args: &KillArgs, peer: &Peer) -> Verdict {
+    let figures = [
+        ("attempted", report.attempted),
+        ("acked", report.acked),
+        ("refused", report.refused),
+        ("read back", report.read),
+        ("stored without ack", report.recovered),
+        ("delivered", report.delivered),
+        ("acks confirmed", report.confirmed),
+        ("redelivered", report.redelivered),
+    ];
+    Verdict {
+        title: format!("{} kills, {}, {:?} clients", args.cycles, peer.side.name(), args.client),
+        figures: figures.map(|(name, count)| (name.to_owned(), count)).to_vec(),
+        findings: report.findings,
+        more: json!({
+            "cycles": args.cycles, "publishers": args.publishers, "window": args.window,
+            "consumers": args.consumers, "client": format!("{:?}", args.client),
+        }),
+        ..Verdict::default()
+    }
 }
 
 fn play(args: &KillArgs, peer: &Peer, seed: u64, store: &TempDir) -> Result<Report> {
-    let port = free_port()?;
-    let setup = Setup {
-        jetstream: true,
-        store: Some(store.path().to_path_buf()),
-        port: Some(port),
-        sync_always: args.sync_always && args.server == Side::Theirs,
-        ..Setup::default()
-    };
+    let setup = args.basics.setup(store.path())?;
+    let port = setup.port.context("no port")?;
     let mut server = peer.start(&setup)?;
     prepare(&server, args.consumers)?;
     let room =
@@ -159,13 +159,13 @@ fn play(args: &KillArgs, peer: &Peer, seed: u64, store: &TempDir) -> Result<Repo
     let acked: Vec<AtomicU64> = (0..args.publishers).map(|_| AtomicU64::new(0)).collect();
     let pace = Pace { window: args.window, rate: args.rate };
     let mut history = thread::scope(|scope| -> Result<History> {
-        let room = &room;
+        let (room, client) = (&room, args.client);
         let publishers: Vec<_> = (0..args.publishers)
             .zip(&acked)
-            .map(|(n, acked)| scope.spawn(move || publisher::run(room, n, pace, acked)))
+            .map(|(n, acked)| scope.spawn(move || client.publish(room, n, pace, acked)))
             .collect();
         let consumers: Vec<_> =
-            (0..args.consumers).map(|n| scope.spawn(move || consumer::run(room, n))).collect();
+            (0..args.consumers).map(|n| scope.spawn(move || client.consume(room, n))).collect();
         let killed = kill_repeatedly(args, (peer, &setup), seed, &mut server, &acked);
         room.publishers_done.store(true, Ordering::Relaxed);
         if killed.is_err() {
@@ -183,10 +183,10 @@ fn play(args: &KillArgs, peer: &Peer, seed: u64, store: &TempDir) -> Result<Repo
         drained.map(|()| history)
     })?;
     out::note("reading back");
-    history.read = readback::read_all(&server, seed)?;
+    history.read = readback::read_all(&mut server.connect()?, STREAM, seed)?;
     let acks = history.publishers.iter().flat_map(|publisher| &publisher.acks);
     let sequences: Vec<u64> = acks.map(|ack| ack.stream_seq).collect();
-    history.gets = readback::get_all(&server, seed, &sequences)?;
+    history.gets = readback::get_all(&mut server.connect()?, STREAM, seed, &sequences)?;
     Ok(check(&history))
 }
 
@@ -243,32 +243,4 @@ fn drain(server: &Server, n_consumers: usize) -> Result<()> {
         }
     }
     Ok(())
-}
-
-fn print(report: &Report, args: &KillArgs, seed: u64, took: Duration) {
-    let seconds = took.as_secs();
-    out::say(&format!("{} kills in {seconds} s, {}, seed {seed}", args.cycles, args.server.name()));
-    let figures = [
-        ("attempted", report.attempted),
-        ("acked", report.acked),
-        ("refused", report.refused),
-        ("read back", report.read),
-        ("stored without ack", report.recovered),
-        ("delivered", report.delivered),
-        ("acks confirmed", report.confirmed),
-        ("redelivered", report.redelivered),
-    ];
-    for (name, count) in figures.into_iter().chain(report.violations.by_name()) {
-        out::say(&format!("{name:<22} {count:>10}"));
-    }
-    for example in &report.examples {
-        out::say(&format!("  {example}"));
-    }
-    out::say(if report.violations.is_clean() { "CLEAN" } else { "VIOLATED" });
-}
-
-fn fresh_seed() -> u64 {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    let nanos = now.map_or(0, |now| u64::from(now.subsec_nanos()) ^ (now.as_secs() << 30));
-    Rng::new(nanos, u64::from(std::process::id())).next() >> 16
 }

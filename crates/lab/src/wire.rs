@@ -129,6 +129,16 @@ pub(crate) fn publish(subject: &str, reply: Option<&str>, payload: &[u8]) -> Vec
     frame
 }
 
+/// The `HPUB` frame for one message; `headers` has its version line and its empty line.
+pub(crate) fn publish_with(subject: &str, reply: &str, headers: &str, payload: &[u8]) -> Vec<u8> {
+    let (header_len, total) = (headers.len(), headers.len() + payload.len());
+    let mut frame =
+        format!("HPUB {subject} {reply} {header_len} {total}\r\n{headers}").into_bytes();
+    frame.extend_from_slice(payload);
+    frame.extend_from_slice(b"\r\n");
+    frame
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -32,7 +32,9 @@ pub(crate) fn for_tests(checkout: &Checkout) -> Result<bool> {
     install_packages(checkout)?;
     let traced = step("strace", works(Command::new("strace").arg("-V")), || apt(&["strace"]));
     if let Err(error) = traced {
-        say(&format!("SKIPPED: strace ({error:#}); `lab syncs` can't run without it"));
+        say(&format!(
+            "SKIPPED: strace ({error:#}); `lab syncs`, `syscall` and `slow` can't run without it"
+        ));
     }
     Ok(true)
 }

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::value::ValueId;
+use crate::promises::{Content, Findings, Kind, Stored, ValueId};
 
 /// All that was seen.
 #[derive(Debug, Default)]
@@ -47,23 +47,7 @@ pub(crate) enum ConsumerEvent {
     Confirmed(u64),
 }
 
-/// A message and its place.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Stored {
-    pub(crate) stream_seq: u64,
-    pub(crate) content: Content,
-}
-
-/// What a message was found to be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Content {
-    /// A value of ours, every bit as sent.
-    Value(ValueId),
-    /// Anything else.
-    Altered,
-}
-
-/// The findings. All of `violations` must be zero.
+/// The findings. All violations must be zero.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Report {
     pub(crate) attempted: u64,
@@ -76,59 +60,8 @@ pub(crate) struct Report {
     pub(crate) confirmed: u64,
     /// Deliveries of a message seen before by the same consumer; allowed unless its ack was confirmed.
     pub(crate) redelivered: u64,
-    pub(crate) violations: Violations,
-    /// The first few of each kind, in words.
-    pub(crate) examples: Vec<String>,
-}
-
-/// Broken promises, by kind.
-#[derive(Debug, Default, PartialEq, Eq, Serialize)]
-pub(crate) struct Violations {
-    /// Acknowledged, and older than anything of its publisher that is left.
-    pub(crate) lost_prefix: u64,
-    /// Acknowledged and gone, with older and newer ones left.
-    pub(crate) lost_middle: u64,
-    /// Acknowledged, and newer than anything of its publisher that is left.
-    pub(crate) lost_suffix: u64,
-    /// Acknowledged, but a get of the acknowledged sequence finds nothing or another value.
-    pub(crate) misplaced: u64,
-    /// Bytes nobody sent.
-    pub(crate) altered: u64,
-    /// A publisher's later message before its earlier one, or sequences that do not rise.
-    pub(crate) reordered: u64,
-    /// A value no publisher had got to.
-    pub(crate) unexpected: u64,
-    /// A value stored twice.
-    pub(crate) duplicates: u64,
-    /// Delivered again after its ack was confirmed.
-    pub(crate) confirmed_redelivered: u64,
-    /// In the stream, but never delivered to a consumer that drained it.
-    pub(crate) never_delivered: u64,
-    /// Delivered at a sequence that now holds something else or nothing.
-    pub(crate) phantoms: u64,
-}
-
-impl Violations {
-    /// All kinds by name.
-    pub(crate) fn by_name(&self) -> [(&'static str, u64); 11] {
-        [
-            ("lost prefix", self.lost_prefix),
-            ("lost middle", self.lost_middle),
-            ("lost suffix", self.lost_suffix),
-            ("misplaced", self.misplaced),
-            ("altered", self.altered),
-            ("reordered", self.reordered),
-            ("unexpected", self.unexpected),
-            ("duplicates", self.duplicates),
-            ("confirmed redelivered", self.confirmed_redelivered),
-            ("never delivered", self.never_delivered),
-            ("phantoms", self.phantoms),
-        ]
-    }
-
-    pub(crate) fn is_clean(&self) -> bool {
-        self.by_name().iter().all(|(_, count)| *count == 0)
-    }
+    #[serde(flatten)]
+    pub(crate) findings: Findings,
 }
 
 /// Judges a history.
@@ -160,28 +93,28 @@ fn check_read(history: &History, report: &mut Report) -> Places {
     for stored in &history.read {
         let seq = stored.stream_seq;
         if seq <= last_seq {
-            report.found(
+            report.findings.add(
                 |violations| &mut violations.reordered,
                 || format!("sequence {seq} was read after {last_seq}"),
             );
         }
         last_seq = last_seq.max(seq);
         let Content::Value(id) = stored.content else {
-            report.found(
+            report.findings.add(
                 |violations| &mut violations.altered,
                 || format!("the bytes at sequence {seq} are not what anybody sent"),
             );
             continue;
         };
         if !was_attempted(history, id) {
-            report.found(
+            report.findings.add(
                 |violations| &mut violations.unexpected,
                 || format!("{id:?} at {seq} was never sent"),
             );
             continue;
         }
         if let Some(first) = places.get(&id) {
-            report.found(
+            report.findings.add(
                 |violations| &mut violations.duplicates,
                 || format!("{id:?} is stored at {first} and at {seq}"),
             );
@@ -189,7 +122,7 @@ fn check_read(history: &History, report: &mut Report) -> Places {
         }
         let newest = newest.entry(id.publisher).or_insert(id.counter);
         if id.counter < *newest {
-            report.found(
+            report.findings.add(
                 |violations| &mut violations.reordered,
                 || format!("{id:?} at {seq} stands behind counter {newest}"),
             );
@@ -226,7 +159,7 @@ fn check_acks(history: &History, places: &Places, report: &mut Report) {
                 |violations| &mut violations.lost_middle
             };
             let seq = ack.stream_seq;
-            report.found(lost, || format!("{id:?}, acknowledged at {seq}, is gone"));
+            report.findings.add(lost, || format!("{id:?}, acknowledged at {seq}, is gone"));
         }
         let read = |counter: &&u64| places.contains_key(&ValueId { publisher, counter: **counter });
         n_acked_and_read += count(acked.iter().filter(read).count());
@@ -241,7 +174,7 @@ fn check_gets(history: &History, report: &mut Report) {
             let got = history.gets.get(&ack.stream_seq).copied().flatten();
             if got != Some(Content::Value(id)) {
                 let seq = ack.stream_seq;
-                report.found(
+                report.findings.add(
                     |violations| &mut violations.misplaced,
                     || format!("{id:?} was acknowledged at {seq}, which gives {got:?}"),
                 );
@@ -267,19 +200,19 @@ fn check_consumer(
                 report.delivered += 1;
                 report.redelivered += u64::from(!delivered.insert(seq));
                 if confirmed.contains(&seq) {
-                    report.found(
+                    report.findings.add(
                         |violations| &mut violations.confirmed_redelivered,
                         || format!("consumer {index} got {seq} after its confirmed ack"),
                     );
                 }
                 if content == Content::Altered {
-                    report.found(
+                    report.findings.add(
                         |violations| &mut violations.altered,
                         || format!("consumer {index} got altered bytes as {seq}"),
                     );
                 } else if stored.get(&seq) != Some(&content) {
                     let now = stored.get(&seq);
-                    report.found(
+                    report.findings.add(
                         |violations| &mut violations.phantoms,
                         || format!("consumer {index} got {content:?} as {seq}, now {now:?}"),
                     );
@@ -289,25 +222,10 @@ fn check_consumer(
     }
     report.confirmed += count(confirmed.len());
     for seq in stored.keys().filter(|seq| !delivered.contains(seq)) {
-        report.found(
+        report.findings.add(
             |violations| &mut violations.never_delivered,
             || format!("consumer {index} never got {seq}"),
         );
-    }
-}
-
-/// Picks the counter of one kind.
-type Kind = fn(&mut Violations) -> &mut u64;
-
-impl Report {
-    /// Counts a violation and keeps the words of the first few of its kind.
-    fn found(&mut self, kind: Kind, words: impl FnOnce() -> String) {
-        const EXAMPLES_PER_KIND: u64 = 4;
-        let count = kind(&mut self.violations);
-        *count += 1;
-        if *count <= EXAMPLES_PER_KIND {
-            self.examples.push(words());
-        }
     }
 }
 

@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
-use super::checker::{ConsumerEvent, Content, Stored};
-use super::value::decode;
-use super::{Room, STREAM, is_timeout, reconnect};
-use crate::conn::Conn;
-use crate::num;
+use super::checker::ConsumerEvent;
+use super::{Room, STREAM, reconnect};
+use crate::conn::{Conn, is_timeout};
+use crate::promises::Stored;
+use crate::promises::readback::stored_from;
 use crate::wire::{self, Message};
 
 const BATCH: usize = 200;
@@ -173,41 +173,4 @@ fn arrival(message: &Message<'_>, inbox_len: usize, seed: u64) -> Result<Arrival
     let reply = std::str::from_utf8(message.reply.context("a delivery without reply")?)?;
     let stored = stored_from(reply, message.payload, seed)?;
     Ok(Arrival::Message { stored, reply: reply.to_owned() })
-}
-
-/// A delivery's place and content.
-pub(crate) fn stored_from(reply: &str, payload: &[u8], seed: u64) -> Result<Stored> {
-    let stream_seq = stream_seq(reply).with_context(|| format!("not an ack subject: {reply}"))?;
-    Ok(Stored { stream_seq, content: content(seed, payload) })
-}
-
-/// What a payload is.
-pub(crate) fn content(seed: u64, payload: &[u8]) -> Content {
-    decode(seed, payload).map_or(Content::Altered, Content::Value)
-}
-
-/// The stream sequence in `$JS.ACK.…`, in its short form or with domain and account.
-fn stream_seq(reply: &str) -> Result<u64> {
-    let tokens: Vec<&str> = reply.split('.').collect();
-    let at = match (tokens.len(), tokens.first(), tokens.get(1)) {
-        (9, Some(&"$JS"), Some(&"ACK")) => 5,
-        (11.., Some(&"$JS"), Some(&"ACK")) => 7,
-        _ => bail!("{} tokens", tokens.len()),
-    };
-    Ok(num::wide(wire::number(tokens[at].as_bytes())?))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_stream_sequence_is_found_in_both_forms_of_an_ack_subject() {
-        assert_eq!(stream_seq("$JS.ACK.S.c.1.42.7.1700000000.9").unwrap(), 42);
-        assert_eq!(stream_seq("$JS.ACK.hub.ACC.S.c.1.42.7.1700000000.9.x").unwrap(), 42);
-        assert_eq!(stream_seq("$JS.ACK.hub.ACC.S.c.1.42.7.1700000000.9").unwrap(), 42);
-        for bad in ["", "a.b", "$JS.ACK.S.c.1.x.7.1700000000.9", "$JS.API.S.c.1.42.7.170.9"] {
-            assert!(stream_seq(bad).is_err(), "{bad}");
-        }
-    }
 }

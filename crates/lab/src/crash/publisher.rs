@@ -7,10 +7,10 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
 use super::checker::{Ack, PublisherHistory};
-use super::value::{ValueId, encode};
-use super::{Room, is_timeout, reconnect};
-use crate::conn::{Conn, PATIENCE};
+use super::{Room, reconnect};
+use crate::conn::{Conn, PATIENCE, is_timeout};
 use crate::num;
+use crate::promises::{ValueId, encode};
 use crate::wire::{self, Message};
 
 /// How it publishes.
@@ -57,7 +57,7 @@ fn session(
             for _ in 0..room_left {
                 let counter = history.attempted;
                 history.attempted += 1;
-                let value = encode(room.seed, ValueId { publisher, counter });
+                let value = encode(room.seed, ValueId { publisher, counter }, 0);
                 let reply = format!("{inbox}{counter}");
                 frames.extend_from_slice(&wire::publish(&subject, Some(&reply), &value));
             }
@@ -81,7 +81,7 @@ fn session(
 }
 
 /// How many publishes a connection of this age may have sent.
-fn allowance(pace: Pace, age: Duration) -> u64 {
+pub(crate) fn allowance(pace: Pace, age: Duration) -> u64 {
     if pace.rate == 0 {
         return u64::MAX;
     }

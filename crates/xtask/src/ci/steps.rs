@@ -13,7 +13,7 @@ use crate::{fuzz, install, say, tidy};
 const SUITE_SERVER: &str = "TRADEWIND_SUITE_SERVER";
 
 /// All steps in their order: what is quick and what others need comes first.
-pub(super) const STEPS: [Step; 13] = [
+pub(super) const STEPS: [Step; 21] = [
     Step {
         name: "install",
         needs_build: false,
@@ -43,8 +43,34 @@ pub(super) const STEPS: [Step; 13] = [
     Step {
         name: "lab-kill",
         needs_build: true,
-        run: |it, tally| check(lab(it, &["kill", "--cycles", "20"]), tally),
+        run: |it, tally| check(lab(it, &["kill", "--cycles", "100"]), tally),
     },
+    Step {
+        name: "lab-kill-foreign",
+        needs_build: true,
+        run: |it, tally| {
+            check(lab(it, &["kill", "--cycles", "20", "--client", "async-nats"]), tally)
+        },
+    },
+    Step { name: "lab-power", needs_build: true, run: lab_power },
+    Step { name: "lab-eio", needs_build: true, run: |it, tally| check(lab(it, &["eio"]), tally) },
+    Step { name: "lab-full", needs_build: true, run: |it, tally| check(lab(it, &["full"]), tally) },
+    Step {
+        name: "lab-syscall",
+        needs_build: true,
+        run: |it, tally| check(lab(it, &["syscall", "--stride", "2"]), tally),
+    },
+    Step {
+        name: "lab-slow",
+        needs_build: true,
+        run: |it, tally| check(lab(it, &["slow", "--seconds", "4", "--pauses", "3"]), tally),
+    },
+    Step {
+        name: "lab-files",
+        needs_build: true,
+        run: |it, tally| check(lab(it, &["files"]), tally),
+    },
+    Step { name: "lab-rot", needs_build: true, run: |it, tally| check(lab(it, &["rot"]), tally) },
     Step { name: "lab-syncs", needs_build: true, run: lab_syncs },
     Step { name: "fuzz", needs_build: false, run: fuzz_smoke },
 ];
@@ -91,6 +117,14 @@ fn lab_syncs(checkout: &Checkout, tally: &mut Tally) -> Result<Outcome> {
     }
     // The proof gates; how many acks share a sync is a figure of the machine, for the long form.
     check(lab(checkout, &["syncs", "--proof-only"]), tally)
+}
+
+/// First the room itself, by writers whose worth is known; then our server.
+fn lab_power(checkout: &Checkout, tally: &mut Tally) -> Result<Outcome> {
+    match check(lab(checkout, &["power", "--calibrate", "--cycles", "30"]), tally)? {
+        Outcome::Passed => check(lab(checkout, &["power", "--cycles", "50"]), tally),
+        other => Ok(other),
+    }
 }
 
 fn fuzz_smoke(checkout: &Checkout, tally: &mut Tally) -> Result<Outcome> {

@@ -33,8 +33,8 @@ fn found(change: impl FnOnce(&mut History)) -> Vec<(&'static str, u64)> {
     let mut history = clean();
     change(&mut history);
     let report = check(&history);
-    assert_eq!(report.violations.is_clean(), report.examples.is_empty());
-    report.violations.by_name().into_iter().filter(|(_, count)| *count > 0).collect()
+    assert_eq!(report.findings.violations.is_clean(), report.findings.examples.is_empty());
+    report.findings.violations.by_name().into_iter().filter(|(_, count)| *count > 0).collect()
 }
 
 fn lose(history: &mut History, seq: u64) {
@@ -51,7 +51,7 @@ fn lose(history: &mut History, seq: u64) {
 #[test]
 fn a_history_without_fault_is_clean() {
     let report = check(&clean());
-    assert!(report.violations.is_clean(), "{:?}", report.examples);
+    assert!(report.findings.violations.is_clean(), "{:?}", report.findings.examples);
     assert_eq!((report.attempted, report.acked, report.read), (8, 6, 6));
     assert_eq!((report.delivered, report.confirmed, report.redelivered), (6, 6, 0));
 }
@@ -138,7 +138,7 @@ fn an_unacknowledged_attempt_may_be_there() {
     history.read.push(stored(7, 0, 3));
     history.consumers[0].push(ConsumerEvent::Delivered(stored(7, 0, 3)));
     let report = check(&history);
-    assert!(report.violations.is_clean(), "{:?}", report.examples);
+    assert!(report.findings.violations.is_clean(), "{:?}", report.findings.examples);
     assert_eq!(report.recovered, 1);
 }
 
@@ -167,7 +167,7 @@ fn redelivery_before_the_confirmation_is_allowed() {
     let mut history = clean();
     history.consumers[0].insert(0, ConsumerEvent::Delivered(stored(2, 1, 0)));
     let report = check(&history);
-    assert!(report.violations.is_clean(), "{:?}", report.examples);
+    assert!(report.findings.violations.is_clean(), "{:?}", report.findings.examples);
     assert_eq!(report.redelivered, 1);
 }
 
