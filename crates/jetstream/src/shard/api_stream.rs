@@ -1,5 +1,6 @@
 //! Calls of the API about streams.
 
+use tradewind_store::mutant::{self, Mutant};
 use tradewind_store::{Record, RemoveReason, Wish};
 
 use super::Shard;
@@ -204,7 +205,7 @@ impl Shard {
         let id = *self.names.get(name).ok_or(ApiError::STREAM_NOT_FOUND)?;
         let context = &mut self.context;
         let slot = self.slots.get(&id).ok_or(ApiError::STREAM_NOT_FOUND)?;
-        if !slot.is_memory {
+        if !slot.is_memory && !mutant::enabled(Mutant::StreamGoneNotLogged) {
             let gone = Record::StreamGone { stream: id };
             slot.log(context, Wish::Eager, &gone).map_err(ApiError::stream_general_error)?;
         }

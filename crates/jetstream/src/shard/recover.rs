@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
+use tradewind_store::mark::{self, Mark};
+use tradewind_store::mutant::{self, Mutant};
 use tradewind_store::{
     ConsumerId, Disk, Log, LogOptions, OpenError, Ranges, Record, RecoveryReport, ReplayError,
     Replayed, StreamId,
@@ -195,7 +197,9 @@ impl Replay<'_> {
                 self.restore_consumer(reborn, consumer, state)?;
             }
             Record::ConsumerDelta { consumer, delta, removes, .. } => {
-                if let Some(slot) = reborn.slot.consumers.get_mut(&consumer) {
+                if let Some(slot) = reborn.slot.consumers.get_mut(&consumer)
+                    && !mutant::enabled(Mutant::AcksForgotten)
+                {
                     let applied = slot.consumer.apply_delta(delta);
                     applied.map_err(|e| Nonsense::State(reborn.slot.id.0, e.to_string()))?;
                 }
@@ -266,7 +270,10 @@ fn publish(reborn: &mut Reborn, replayed: &Replayed<'_>, removed: &mut Vec<Remov
     let Record::Publish { seq, ts, subject, headers, payload, .. } = replayed.record else {
         return;
     };
-    let headers = PublishHeaders::parse(headers);
+    let mut headers = PublishHeaders::parse(headers);
+    if mutant::enabled(Mutant::IdsForgotten) {
+        headers.msg_id = None;
+    }
     let record = PublishRecord {
         seq,
         ts,
@@ -301,8 +308,14 @@ fn restore(
         // The first half of this snapshot was in a segment that is gone; a whole one follows.
         return Ok(());
     }
-    reborn.missing = reborn.slot.stream.reconcile(&snapshot, removed);
+    if reborn.is_partial {
+        mark::hit(Mark::RestoredFromSnapshot);
+    }
     reborn.is_partial = false;
+    if mutant::enabled(Mutant::SnapshotIgnored) {
+        return Ok(());
+    }
+    reborn.missing = reborn.slot.stream.reconcile(&snapshot, removed);
     Ok(())
 }
 
@@ -333,7 +346,11 @@ impl Shard {
         if let Some((id, _)) = reborn.iter().find(|(_, reborn)| reborn.is_partial) {
             return Err(OpenError::Replay(Nonsense::NoConfig(id.0).into()).into());
         }
-        if let Some(reborn) = reborn.values().find(|reborn| !reborn.missing.is_empty()) {
+        let lossy = |reborn: &&Reborn| {
+            !reborn.missing.is_empty() && !mutant::enabled(Mutant::LossUnnoticed)
+        };
+        if let Some(reborn) = reborn.values().find(lossy) {
+            mark::hit(Mark::LostMessages);
             let (name, missing) = (reborn.slot.name().to_owned(), reborn.missing.clone());
             return Err(OpenError::Replay(Nonsense::Missing(name, missing).into()).into());
         }

@@ -10,6 +10,8 @@ use crate::{
         Log, Poisoned,
         segment::{Segment, SegmentInfo},
     },
+    mark::{self, Mark},
+    mutant::{self, Mutant},
 };
 
 /// Takes segments out of the manifest, then their files into the pool or away. Hand the result to
@@ -61,11 +63,19 @@ impl ReclaimJob {
     }
 
     fn retire(&mut self) -> Result<(), DiskError> {
+        mark::hit(Mark::Reclaimed);
+        if mutant::enabled(Mutant::UnlinkedFirst) {
+            self.retire_files()?;
+        }
         let gone = |id: u32| self.segments.iter().any(|segment| segment.id == id);
         self.files.edit_manifest(|manifest| {
             manifest.entries.retain(|entry| !gone(entry.segment));
             manifest.durable = manifest.durable.max(self.durable);
         })?;
+        self.retire_files()
+    }
+
+    fn retire_files(&mut self) -> Result<(), DiskError> {
         for Retired { id, capacity, file } in self.segments.drain(..) {
             if let Some(file) = file {
                 self.files.retire(id, capacity, &file)?;
@@ -138,7 +148,8 @@ impl Log {
     /// way.
     pub fn take_reclaim(&mut self) -> Option<ReclaimJob> {
         let (through, after) = self.release?;
-        let safe = after <= self.synced && Some(through) <= self.sealed_through;
+        let early = mutant::enabled(Mutant::ReleasedEarly);
+        let safe = (early || after <= self.synced) && Some(through) <= self.sealed_through;
         if !safe || self.reclaiming || self.poison.is_some() {
             return None;
         }
@@ -164,7 +175,10 @@ impl Log {
     /// An I/O error poisons the log.
     pub fn reclaimed(&mut self, done: ReclaimDone) -> Result<(), Poisoned> {
         self.reclaiming = false;
-        done.0.map_err(|error| self.poison(Poisoned::Disk(error)))
+        done.0.map_err(|error| {
+            mark::hit(Mark::ReclaimFailed);
+            self.poison(Poisoned::Disk(error))
+        })
     }
 
     /// In memory, frees sealed segments without live messages; elsewhere that is the sweeper's.

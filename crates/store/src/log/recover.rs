@@ -21,6 +21,8 @@ use crate::{
         segment::{self, Segment},
     },
     manifest::{Entry, SLOTS},
+    mark::{self, Mark},
+    mutant::{self, Mutant},
     record::{Record, codec::Body},
 };
 use inventory::Inventory;
@@ -88,7 +90,9 @@ impl Log {
             if entry.seal.is_some() {
                 sealed.push(recovery.read_sealed(index, *entry)?);
             } else {
-                let frames = recovery.read_tail(index, state.next_segment)?;
+                let kept = mutant::enabled(Mutant::TailTrusted);
+                let copy = if kept { entry.segment } else { state.next_segment };
+                let frames = recovery.read_tail(index, copy)?;
                 tail = Some((*entry, frames));
             }
         }
@@ -121,11 +125,17 @@ impl Log {
         for segment in inventory.segments.iter().filter(leftover) {
             // A name that is already there may not be durable, and using it again would not make
             // it so.
+            mark::hit(Mark::LeftoverRemoved);
             self.files.disk.remove(&files::segment_name(*segment))?;
         }
         let frames = tail.map_or(&[][..], |(_, frames)| frames);
         let n_known = self.next_segment;
-        self.tail = self.copy_tail(frames)?;
+        self.tail = match tail {
+            Some((entry, _)) if mutant::enabled(Mutant::TailTrusted) => {
+                self.keep_tail(*entry, frames)?
+            }
+            _ => self.copy_tail(frames)?,
+        };
         self.write_file = self.tail.as_ref().and_then(|tail| tail.file.clone());
         let next_segment = self.next_segment;
         self.files.edit_manifest(|manifest| {
@@ -137,7 +147,7 @@ impl Log {
         })?;
         self.files.pool.lock().capacity =
             segment::next_capacity(&self.options.segment_bytes, self.bytes_total);
-        let Recovery { scans, n_records, cut, epoch, .. } = recovery;
+        let Recovery { scans, n_records, cut, .. } = recovery;
         let n_segments = scans.len();
         // What the durable manifest no longer names.
         drop(scans);
@@ -146,19 +156,27 @@ impl Log {
             let old = tail.filter(|(entry, _)| entry.segment == *segment);
             match old {
                 Some((entry, _)) => {
+                    mark::hit(Mark::OldTailKept);
                     let file = self.files.disk.open(&files::segment_name(*segment))?;
                     self.files.retire(*segment, entry.capacity, &file)?;
                 }
-                None => self.files.disk.remove(&files::segment_name(*segment))?,
+                None => {
+                    mark::hit(Mark::UnnamedRemoved);
+                    self.files.disk.remove(&files::segment_name(*segment))?;
+                }
             }
         }
-        let report = RecoveryReport { epoch: epoch + 1, n_segments, n_records, last, cut };
+        let report = RecoveryReport { epoch: self.files.epoch, n_segments, n_records, last, cut };
         Ok((self, report))
     }
 
     /// Writes the frames of the old tail into a new segment, at the same offsets, and syncs.
     fn copy_tail(&mut self, frames: &[(Frame, u64)]) -> Result<Option<Segment>, OpenError> {
-        let Some((first, _)) = frames.first() else { return Ok(None) };
+        let Some((first, _)) = frames.first() else {
+            mark::hit(Mark::TailEmpty);
+            return Ok(None);
+        };
+        mark::hit(Mark::TailCopied);
         let (salt, epoch) = (self.files.salt, self.files.epoch);
         let head = self.files.layout.segment_head;
         let bytes: usize = frames.iter().map(|(frame, _)| frame.bytes.len()).sum();
@@ -186,10 +204,30 @@ impl Log {
                 self.tail_frames.trim(frame.last());
             }
         }
-        file.sync()?;
+        if !mutant::enabled(Mutant::CopyNotSynced) {
+            file.sync()?;
+        }
         tail.file = Some(file);
         self.next_segment += 1;
         self.bytes_total += u64::from(capacity);
+        Ok(Some(tail))
+    }
+
+    /// Mutant: goes on in the file of an earlier life.
+    fn keep_tail(
+        &mut self,
+        entry: Entry,
+        frames: &[(Frame, u64)],
+    ) -> Result<Option<Segment>, OpenError> {
+        let head = self.files.layout.segment_head;
+        let mut tail = Segment::new(entry.segment, entry.capacity, entry.first, head);
+        for (frame, live) in frames {
+            let len = int::u32_saturating(frame.bytes.len());
+            tail.add_frame(len, frame.trailer, frame.last());
+            tail.live += live;
+        }
+        tail.file = Some(self.files.disk.open(&files::segment_name(entry.segment))?);
+        self.bytes_total += u64::from(entry.capacity);
         Ok(Some(tail))
     }
 }
@@ -203,13 +241,18 @@ impl Recovery<'_> {
         inventory: &Inventory,
         next_segment: u32,
     ) -> Result<(), OpenError> {
+        if mutant::enabled(Mutant::StaleManifest) {
+            return Ok(());
+        }
         for segment in inventory.segments.iter().filter(|id| next_segment <= **id) {
+            mark::hit(Mark::UnlistedTolerated);
             let name = files::segment_name(*segment);
             let mut scan =
                 Scan::new(name, *segment, disk.open(&files::segment_name(*segment))?, self.salt)?;
             let mut at = 0;
             while let Some((found, header)) = scan.next_header(at)? {
                 if !header.copied {
+                    mark::hit(Mark::OldManifest);
                     let what = "the manifest is older than a segment";
                     return Err(corrupt(SLOTS[0], 0, header.first, what));
                 }
@@ -224,14 +267,17 @@ impl Recovery<'_> {
             let name = files::segment_name(entry.segment);
             let file = match disk.open(&name) {
                 Err(DiskError::NotFound { .. }) => {
+                    mark::hit(Mark::MissingSegment);
                     return Err(corrupt(&name, 0, entry.first, "a segment is missing"));
                 }
                 opened => opened?,
             };
             let mut scan = Scan::new(name, entry.segment, file, self.salt)?;
             let what = if scan.len < int::usize_from_u32(entry.capacity) {
+                mark::hit(Mark::TruncatedSegment);
                 Some("a segment is truncated")
             } else if !is_segment_head(&scan.bytes(0, 64)?, self.salt, entry.segment) {
+                mark::hit(Mark::DamagedHead);
                 Some("the head of a segment is damaged")
             } else if entry.seal.is_none() && index + 1 != entries.len() {
                 Some("a segment before the last is not sealed")
@@ -251,12 +297,19 @@ impl Recovery<'_> {
     fn read_sealed(&mut self, index: usize, entry: Entry) -> Result<Segment, OpenError> {
         let head = Layout::DISK.segment_head;
         let mut segment = Segment::new(entry.segment, entry.capacity, entry.first, head);
+        mark::hit(Mark::SealedRead);
         if entry.first != self.next {
             return Err(self.damage(index, 0, "records are missing before a segment")?);
         }
         while int::usize_from_u32(segment.end) < self.scans[index].len {
             let at = int::usize_from_u32(segment.end);
             let Some(frame) = self.frame(index, at)? else {
+                mark::hit(Mark::DamagedSealed);
+                if mutant::enabled(Mutant::SealNotChecked) {
+                    self.next = entry.seal.map_or(self.next, |seal| seal.last.next());
+                    segment.file = Some(Arc::clone(&self.scans[index].file));
+                    return Ok(segment);
+                }
                 return Err(self.damage(index, at, "a frame is damaged")?);
             };
             let start = Position { segment: entry.segment, offset: segment.end };
@@ -283,14 +336,23 @@ impl Recovery<'_> {
             at += frame.bytes.len();
             frames.push((frame, live));
         }
+        if self.scans[index].header(at)?.is_some() {
+            mark::hit(Mark::TornEnd);
+        }
+        if mutant::enabled(Mutant::CutAtFirstBad) {
+            return Ok(frames);
+        }
         if self.next <= self.durable {
+            mark::hit(Mark::DamagedTail);
             return Err(self.damage(index, at, "synced records are damaged")?);
         }
         let mut from = at;
         while let Some((found, header)) = self.scans[index].next_header(from)? {
             if self.next <= header.watermark || self.epoch < header.epoch {
+                mark::hit(Mark::DamagedTail);
                 return Err(self.damage(index, at, "synced records are damaged")?);
             }
+            mark::hit(Mark::TornBeforeOthers);
             let file = self.scans[index].name.clone();
             self.cut = Some(Cut { file, offset: int::u64_from(at), lsn: self.next });
             from = found + 1;
@@ -312,9 +374,11 @@ impl Recovery<'_> {
         for (offset, len, decoded) in frame.records() {
             self.next = decoded.lsn.next();
             let Body::Record(record) = decoded.body else {
+                mark::hit(Mark::ReplayIdle);
                 self.chains.start_round();
                 continue;
             };
+            mark::hit(Mark::of_replayed(&record));
             let stream = record.stream();
             let name = || files::segment_name(start.segment);
             if self.chains.last(stream).is_some_and(|last| last != decoded.prev) {

@@ -9,6 +9,7 @@ use crate::{
     disk::{DiskError, Trouble},
     files::{self, Files, Spare},
     log::{Log, Poisoned},
+    mark::{self, Mark},
 };
 
 /// Refills the pool of spare segments. Run it when the disk has nothing better to do, and hand the
@@ -50,6 +51,7 @@ impl PoolJob {
                 at += len;
             }
             file.sync()?;
+            mark::hit(Mark::PoolFilled);
             self.files.pool.lock().spares.push(Spare { name, capacity, file });
         }
         let low = self.files.disk.free_bytes()? < self.reserve_bytes;
@@ -106,6 +108,9 @@ impl Log {
     /// later ones lie.
     pub fn pooled(&mut self, done: PoolDone) -> Result<(), Poisoned> {
         self.pooling = false;
-        done.0.map_err(|error| self.poison(Poisoned::Disk(error)))
+        done.0.map_err(|error| {
+            mark::hit(Mark::PoolFailed);
+            self.poison(Poisoned::Disk(error))
+        })
     }
 }

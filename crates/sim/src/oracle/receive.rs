@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{Expect, Model};
-use crate::driver::Mail;
+use crate::{driver::Mail, script::Kind};
 
 impl Model {
     /// Takes note of a message from the server.
@@ -38,7 +38,10 @@ impl Model {
             for seq in seqs {
                 self.consumers[*consumer].promise(*seq);
             }
-            self.confirm(stream, *op);
+            // What lives in memory does not wait for the disk.
+            if self.consumers[*consumer].spec.kind != Kind::Volatile {
+                self.confirm(stream, *op);
+            }
             return Ok(());
         }
         if matches!(expected, Expect::Refusal) && mail.payload.is_empty() {

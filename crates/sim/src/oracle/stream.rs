@@ -18,6 +18,8 @@ pub(crate) struct Msg {
     pub(crate) ts: i64,
     pub(crate) id: Option<String>,
     pub(crate) rollup: &'static str,
+    /// Seconds it may live; 0 is for ever.
+    pub(crate) ttl_s: u64,
     /// What its headers say is the last sequence, of the stream and of its subject.
     pub(crate) expected_last: Option<u64>,
     pub(crate) expected_of_subject: Option<u64>,
@@ -43,6 +45,8 @@ pub(crate) struct StreamState {
     pub(crate) last: u64,
     last_ts: i64,
     pub(crate) ids: BTreeMap<String, Id>,
+    /// Ids that were forgotten or not when the clock was set back.
+    pub(crate) doubtful: BTreeSet<String>,
     /// Name → number in the model.
     pub(crate) consumers: BTreeMap<&'static str, usize>,
 }
@@ -64,6 +68,7 @@ impl StreamState {
             last: 0,
             last_ts: i64::MIN,
             ids: BTreeMap::new(),
+            doubtful: BTreeSet::new(),
             consumers: BTreeMap::new(),
         }
     }
@@ -194,7 +199,10 @@ impl StreamState {
 
     pub(crate) fn too_old(&self, now: i64) -> Vec<u64> {
         let age = i64::try_from(self.spec.max_age_ms).unwrap() * 1_000_000;
-        let old = |msg: &Msg| 0 < age && msg.ts + age <= now;
+        let old = |msg: &Msg| {
+            let ttl = i64::try_from(msg.ttl_s).unwrap() * 1_000_000_000;
+            0 < age && msg.ts + age <= now || 0 < ttl && msg.ts + ttl <= now
+        };
         self.live.iter().filter(|(_, msg)| old(msg)).map(|(seq, _)| *seq).collect()
     }
 }

@@ -1,0 +1,161 @@
+//! Damage to files: what can't be noticed may not matter, and what is noticed is not touched.
+
+use std::sync::Arc;
+
+use tradewind_jetstream::shard::OpenShardError;
+use tradewind_store::{Disk as _, FaultDisk, OpenError, Survival};
+
+use crate::{
+    check::{Figures, Scene, states},
+    dice::Dice,
+    driver::Driver,
+    found::Found,
+    story,
+};
+
+/// One kind of damage, with what it needs to choose where.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rot {
+    kind: Kind,
+    seed: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    /// One bit.
+    Flip,
+    /// A few bits of a sector.
+    Scatter,
+    /// A sector of zeroes, or of something else.
+    Sector,
+    Truncate,
+    Lose,
+    /// Two files have each other's content.
+    Swap,
+}
+
+/// Bytes that a disk writes as one.
+const SECTOR: usize = 512;
+
+impl Rot {
+    pub(crate) fn draw(dice: &mut Dice) -> Rot {
+        let kind = match dice.below(12) {
+            0..=4 => Kind::Flip,
+            5 => Kind::Scatter,
+            6 | 7 => Kind::Sector,
+            8 | 9 => Kind::Truncate,
+            10 => Kind::Lose,
+            _ => Kind::Swap,
+        };
+        Rot { kind, seed: dice.next() }
+    }
+
+    /// Does the damage; whether there was anything to damage.
+    fn spoil(self, disk: &FaultDisk) -> bool {
+        let mut dice = Dice::new(self.seed);
+        let mut names = disk.list().unwrap();
+        names.retain(|name| name != "lock" && !name.ends_with(".free"));
+        if names.is_empty() {
+            return false;
+        }
+        names.sort();
+        let name = &names[dice.index(names.len())];
+        let mut content = disk.content(name).unwrap();
+        if content.is_empty() {
+            return false;
+        }
+        // Files are mostly room for more: the part that is in use is what counts.
+        let used = content.iter().rposition(|byte| *byte != 0).map_or(1, |last| last + 1);
+        let bound = if dice.chance(90) { used } else { content.len() };
+        let at = dice.index(bound);
+        match self.kind {
+            Kind::Flip => content[at] ^= 1 << dice.below(8),
+            Kind::Scatter => {
+                for _ in 0..2 + dice.below(4) {
+                    let near = (at + dice.index(SECTOR)).min(content.len() - 1);
+                    content[near] ^= 1 << dice.below(8);
+                }
+            }
+            Kind::Sector => {
+                let from = at - at % SECTOR;
+                let to = (from + SECTOR).min(content.len());
+                let with = if dice.chance(50) { 0 } else { 0xa5 };
+                content[from..to].fill(with);
+            }
+            Kind::Truncate => content.truncate(at),
+            Kind::Lose => disk.lose(name),
+            Kind::Swap => {
+                let other = &names[dice.index(names.len())];
+                disk.set_content(name, &disk.content(other).unwrap());
+                disk.set_content(other, &content);
+            }
+        }
+        if !matches!(self.kind, Kind::Lose | Kind::Swap) {
+            disk.set_content(name, &content);
+        }
+        true
+    }
+
+    /// Damages a copy of a disk whose server stopped cleanly, and starts it: it says so and touches
+    /// nothing, or everything is there.
+    pub(crate) fn check(self, disk: &FaultDisk, scene: Scene<'_>, figures: &mut Figures) {
+        let spoilt = disk.survivor(Survival::Kill);
+        let label = format!("{}, {self:?}", scene.label);
+        let scene = Scene { label: &label, ..scene };
+        if !self.spoil(&spoilt) {
+            return;
+        }
+        figures.damaged += 1;
+        let before = contents(&spoilt);
+        let opened = Driver::open(Arc::new(spoilt.clone()), scene.now, scene.tuning);
+        story::mix_number(spoilt.ops());
+        match opened {
+            Err(OpenShardError::Log(error)) => {
+                figures.reported += 1;
+                story::tell(|| format!("{self:?}: {error}"));
+                if matches!(error, OpenError::Locked) {
+                    scene.fail("damage is taken for a lock");
+                }
+                if contents(&spoilt) != before {
+                    scene.fail(&format!("{error}, and the files were changed"));
+                }
+            }
+            Err(error) => scene.fail(&format!("an error of no use: {error:?}")),
+            Ok(mut driver) => {
+                let Some(found) = Found::look(&mut driver) else { scene.fail("no answer") };
+                figures.reported += u64::from(found.has_damage());
+                if let Err(why) = states(scene.model, &found) {
+                    scene.fail(&format!("damage was not noticed: {why}"));
+                }
+            }
+        }
+    }
+}
+
+fn contents(disk: &FaultDisk) -> Vec<(String, Vec<u8>)> {
+    let mut names = disk.list().unwrap();
+    names.retain(|name| name != "lock");
+    names.sort();
+    names.into_iter().map(|name| (name.clone(), disk.content(&name).unwrap())).collect()
+}
+
+/// A bit of a segment flips, durably; what undoes it.
+pub(crate) fn decay(disk: &FaultDisk, seed: u64) -> Option<(String, Vec<u8>)> {
+    let mut dice = Dice::new(seed);
+    let mut names = disk.list().unwrap();
+    names.retain(|name| name.ends_with(".log"));
+    if names.is_empty() {
+        return None;
+    }
+    names.sort();
+    let name = names[dice.index(names.len())].clone();
+    let content = disk.content(&name).unwrap();
+    let used = content.iter().rposition(|byte| *byte != 0)? + 1;
+    let mut spoilt = content.clone();
+    // More than one: a server has much in memory.
+    for _ in 0..12 {
+        spoilt[dice.index(used)] ^= 1 << dice.below(8);
+    }
+    disk.set_content(&name, &spoilt);
+    Some((name, content))
+}
