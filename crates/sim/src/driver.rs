@@ -227,13 +227,19 @@ impl Driver {
 
     /// Waits for the disk, and for nothing else.
     pub(crate) fn flush(&mut self) {
-        while let Some(job) = self.next_sync() {
+        while !self.shard.is_stalled()
+            && let Some(job) = self.next_sync()
+        {
             self.done(job.run());
         }
     }
 
     pub(crate) fn close(&mut self) {
         self.shard.close(self.now);
+    }
+
+    pub(crate) fn is_stalled(&self) -> bool {
+        self.shard.is_stalled()
     }
 
     pub(crate) fn is_poisoned(&self) -> bool {

@@ -62,6 +62,8 @@ fn live(world: &mut World, disk: &FaultDisk, life: &Life) {
     };
     match stop {
         Ok(()) | Err(Stop::Crashed) => (),
+        Err(Stop::Stalled) if world.is_lenient => (),
+        Err(Stop::Stalled) => world.fail("there is room, and it stalls"),
         Err(Stop::Closed(_)) if world.is_lenient => (),
         Err(Stop::Closed(error)) => world.fail(&format!("{error:?}")),
     }

@@ -355,7 +355,15 @@ impl Model {
         }
         self.consumers.iter_mut().for_each(ConsumerModel::crashed);
         self.expected.clear();
+        (self.is_dead, self.is_full, self.n_refused) = (false, false, 0);
         self.version += 1;
+    }
+
+    /// Whether what a consumer is told is written down.
+    pub(crate) fn is_kept(&self, id: usize) -> bool {
+        let spec = &self.consumers[id].spec;
+        let stream = self.newest(spec.stream);
+        spec.kind != Kind::Volatile && stream.is_some_and(|state| !state.spec.memory)
     }
 
     /// Messages of a consumer that wait for an ack, with where it goes.

@@ -57,10 +57,6 @@ impl Tap {
         let (shots, receiver) = channel();
         (Tap(Arc::new(Camera { disk, op: AtomicU64::new(0), shots })), receiver)
     }
-
-    pub(crate) fn n_ops(&self) -> u64 {
-        self.0.op.load(Ordering::Relaxed)
-    }
 }
 
 impl Camera {

@@ -29,6 +29,8 @@ use crate::{
 pub(crate) enum Stop {
     /// The disk crashed.
     Crashed,
+    /// A server that was to stop finds no room to write what it still has to.
+    Stalled,
     /// The store can't be opened.
     Closed(OpenShardError),
 }
@@ -180,6 +182,10 @@ impl World {
 
     fn restart(&mut self) -> Result<(), Stop> {
         self.finish()?;
+        if self.driver().is_stalled() {
+            // What it has to write it can't: that would be a crash.
+            return Ok(());
+        }
         self.driver().close();
         self.turn();
         self.sync()?;
@@ -191,8 +197,13 @@ impl World {
             self.run_job(job)?;
         }
         // The last sync may have found segments to give back, and snapshots to write for that.
-        while let Some(job) = self.driver().next_sync() {
+        while !self.driver().is_stalled()
+            && let Some(job) = self.driver().next_sync()
+        {
             self.run_job(job)?;
+        }
+        if self.driver().is_stalled() {
+            return Err(Stop::Stalled);
         }
         if self.model.is_dead {
             return Ok(());

@@ -52,10 +52,15 @@ pub(crate) struct StreamState {
 }
 
 impl Msg {
-    /// As nats-server's file store counts.
-    pub(crate) fn size(&self) -> u64 {
-        let headers = if self.headers.is_empty() { 0 } else { self.headers.len() + 4 };
-        u64::try_from(22 + self.subject.len() + headers + self.payload.len() + 8).unwrap()
+    /// As nats-server's stores count.
+    pub(crate) fn size(&self, in_memory: bool) -> u64 {
+        let bytes = self.subject.len() + self.headers.len() + self.payload.len();
+        let more = match (in_memory, self.headers.is_empty()) {
+            (true, _) => 16,
+            (false, true) => 30,
+            (false, false) => 34,
+        };
+        u64::try_from(bytes + more).unwrap()
     }
 }
 
@@ -78,7 +83,7 @@ impl StreamState {
     }
 
     pub(crate) fn bytes(&self) -> u64 {
-        self.live.values().map(|msg| msg.size()).sum()
+        self.live.values().map(|msg| msg.size(self.spec.memory)).sum()
     }
 
     /// What is on its way out is gone.

@@ -6,6 +6,9 @@ use tradewind_jetstream::shard::{Job, JobDone};
 
 use super::{Stop, World};
 
+/// Nothing takes longer than this.
+const ROUNDS_MAX: u32 = 10_000;
+
 /// A commit that was taken and not handed back.
 #[derive(Debug)]
 pub(super) struct Flight {
@@ -25,7 +28,7 @@ enum Stage {
 impl World {
     /// Until nothing is left to do, or the disk takes its time.
     pub(crate) fn pump(&mut self) -> Result<(), Stop> {
-        loop {
+        for _ in 0..ROUNDS_MAX {
             let more = self.turn();
             if self.flights.is_empty()
                 && let Some(job) = self.driver().due_commit()
@@ -35,6 +38,7 @@ impl World {
                 return Ok(());
             }
         }
+        self.fail("it never comes to rest")
     }
 
     fn take_off(&mut self, job: Job) -> Result<(), Stop> {
