@@ -82,7 +82,7 @@ impl World {
         tuning: Tuning,
         mut model: Model,
     ) -> World {
-        model.epoch = driver.epoch;
+        (model.epoch, model.now) = (driver.epoch, driver.now.nanos());
         World {
             driver: Some(driver),
             disk,

@@ -69,6 +69,8 @@ pub struct Log {
     witnessed: Lsn,
     /// The last record that is not an idle marker.
     last_fact: Lsn,
+    /// Bytes of all records ever appended.
+    appended_bytes: u64,
     chains: Chains,
 
     sealed: BTreeMap<u32, Segment>,
@@ -126,6 +128,7 @@ impl Log {
             watermark: Lsn::ZERO,
             witnessed: Lsn::ZERO,
             last_fact: Lsn::ZERO,
+            appended_bytes: 0,
             chains: Chains::default(),
             sealed: BTreeMap::new(),
             tail: None,
@@ -177,6 +180,11 @@ impl Log {
     /// The last record appended.
     pub fn appended(&self) -> Lsn {
         self.next.prev()
+    }
+
+    /// Bytes of records appended since the log was opened.
+    pub fn appended_bytes(&self) -> u64 {
+        self.appended_bytes
     }
 
     /// Whether the disk is nearly full: refuse what can be refused, publishes first.

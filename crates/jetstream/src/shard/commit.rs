@@ -206,16 +206,32 @@ impl Shard {
     /// Lets go of the oldest segments once no message lives there, after writing down anew what
     /// else is known only from them.
     fn reclaim(&mut self) {
-        let dead = self.context.log.segments().take_while(|s| s.sealed && s.live_bytes == 0).last();
+        let segments = self.context.log.segments();
+        let dead = segments.take_while(|s| s.sealed && s.live_bytes == 0);
+        let given_back = self.context.given_back;
+        let (dead, dead_bytes) = dead.fold((None, 0), |(_, bytes), segment| {
+            let counts = given_back < Some(segment.id);
+            (Some(segment), bytes + if counts { u64::from(segment.len) } else { 0 })
+        });
         let Some(dead) = dead else { return };
         if self.context.released == Some(dead.id) {
             return;
         }
+        // A snapshot that counts a message there as live needs a successor, too: without the
+        // message it can't be told from one whose message was lost.
+        let is_outdated = |slot: &Slot| {
+            !slot.is_memory && (slot.snapshot <= dead.last || slot.snapshot_from <= dead.id)
+        };
+        let outdated = self.slots.values().filter(|slot| is_outdated(slot));
+        let cost: u64 = outdated.map(|slot| slot.snapshot_bytes).sum();
+        if dead_bytes < 2 * cost {
+            // Snapshots that fill segments of their own would be written for ever, each round to
+            // set free the one before.
+            self.context.released = Some(dead.id);
+            return;
+        }
         for slot in self.slots.values_mut() {
-            // A snapshot that counts a message there as live needs a successor, too: without the
-            // message it can't be told from one whose message was lost.
-            let is_outdated = slot.snapshot <= dead.last || slot.snapshot_from <= dead.id;
-            if !slot.is_memory && is_outdated && !slot.write_snapshot(&mut self.context) {
+            if is_outdated(slot) && !slot.write_snapshot(&mut self.context) {
                 // Tried again with the next segment: a state too long for a record stays so a while.
                 self.context.released = Some(dead.id);
                 return;
@@ -223,6 +239,7 @@ impl Shard {
         }
         if self.context.log.release_through(dead.id).is_ok() {
             self.context.released = Some(dead.id);
+            self.context.given_back = Some(dead.id);
         }
     }
 }
@@ -234,6 +251,7 @@ impl Slot {
         self.log_deltas(context);
         let config = super::recover::stream_body(&self.stream, false);
         let put = Record::StreamPut { stream: self.id, config: &config };
+        let n_before = context.log.appended_bytes();
         let Ok(appended) = self.log(context, Wish::Lazy, &put) else { return false };
         let index = self.stream.index();
         let first = index.get(index.first_seq());
@@ -247,6 +265,7 @@ impl Slot {
         if logged {
             self.snapshot = appended.lsn;
             self.snapshot_from = from;
+            self.snapshot_bytes = context.log.appended_bytes() - n_before;
         }
         logged
     }

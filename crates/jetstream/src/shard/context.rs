@@ -74,6 +74,8 @@ pub(super) struct Context {
     pub(super) in_flight_to: Lsn,
     /// The last segment that was let go.
     pub(super) released: Option<u32>,
+    /// The last segment that the log was told to give back.
+    pub(super) given_back: Option<u32>,
     pub(super) events: Vec<Event>,
     pub(super) deadlines: Deadlines,
     /// Consumers that may have something to deliver.
@@ -119,6 +121,7 @@ impl Context {
             is_committing: false,
             in_flight_to: Lsn::ZERO,
             released: None,
+            given_back: None,
             events: Vec::new(),
             deadlines: Deadlines::default(),
             kicked: BTreeSet::new(),

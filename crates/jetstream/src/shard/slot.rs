@@ -36,6 +36,8 @@ pub(super) struct Slot {
     pub(super) snapshot: Lsn,
     /// The oldest segment with a message that this snapshot counts as live.
     pub(super) snapshot_from: u32,
+    /// What it took in the log.
+    pub(super) snapshot_bytes: u64,
     pub(super) entered: Option<Timestamp>,
     /// Consumers whose changes are not in the log yet.
     pub(super) changed: Vec<ConsumerId>,
@@ -82,6 +84,7 @@ impl Slot {
             committing_seq: 0,
             snapshot: Lsn::ZERO,
             snapshot_from: 0,
+            snapshot_bytes: 0,
             entered: None,
             changed: Vec::new(),
             stream,
