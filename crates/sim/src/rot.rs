@@ -36,6 +36,10 @@ enum Kind {
 
 /// Bytes that a disk writes as one.
 const SECTOR: usize = 512;
+/// The last frame of a log that came to rest says that all before it was synced, and is shorter than
+/// this. Damage that takes what was written last and this witness with it looks like a torn end, and
+/// nothing on the disk can tell the two apart: a gap that the format is known to have.
+const WITNESS: usize = 320;
 
 impl Rot {
     pub(crate) fn draw(dice: &mut Dice) -> Rot {
@@ -68,17 +72,20 @@ impl Rot {
         let used = content.iter().rposition(|byte| *byte != 0).map_or(1, |last| last + 1);
         let bound = if dice.chance(90) { used } else { content.len() };
         let at = dice.index(bound);
+        let spares_witness = name.ends_with(".log");
         match self.kind {
             Kind::Flip => content[at] ^= 1 << dice.below(8),
             Kind::Scatter => {
+                let end = if spares_witness { used.saturating_sub(WITNESS) } else { content.len() };
                 for _ in 0..2 + dice.below(4) {
-                    let near = (at + dice.index(SECTOR)).min(content.len() - 1);
+                    let near = (at + dice.index(SECTOR)).min(end.max(1) - 1);
                     content[near] ^= 1 << dice.below(8);
                 }
             }
             Kind::Sector => {
                 let from = at - at % SECTOR;
-                let to = (from + SECTOR).min(content.len());
+                let end = if spares_witness { used.saturating_sub(WITNESS) } else { content.len() };
+                let to = (from + SECTOR).min(end).max(from);
                 let with = if dice.chance(50) { 0 } else { 0xa5 };
                 content[from..to].fill(with);
             }
