@@ -30,7 +30,9 @@ enum Kind {
     Sector,
     Truncate,
     Lose,
-    /// Two files have each other's content.
+    /// Two files have each other's content: two slots of the manifest, or two segments. If a slot and
+    /// the only segment it alone names are both lost, nothing is left to tell: a gap until both slots
+    /// are written at each edit.
     Swap,
 }
 
@@ -92,7 +94,9 @@ impl Rot {
             Kind::Truncate => content.truncate(at),
             Kind::Lose => disk.lose(name),
             Kind::Swap => {
-                let other = &names[dice.index(names.len())];
+                let kind = |name: &str| name.starts_with("manifest");
+                let others: Vec<_> = names.iter().filter(|n| kind(n) == kind(name)).collect();
+                let other = others[dice.index(others.len())];
                 disk.set_content(name, &disk.content(other).unwrap());
                 disk.set_content(other, &content);
             }

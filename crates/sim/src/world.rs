@@ -71,7 +71,10 @@ impl World {
         let driver = Driver::open(Arc::clone(&disk), now, tuning).map_err(Stop::Closed)?;
         let mut world = World::revived(driver, disk, tuning, Model::default());
         world.shots = shots;
+        // What was photographed may be from before the first epoch.
+        let epoch = std::mem::take(&mut world.model.epoch);
         world.look();
+        world.model.epoch = epoch;
         Ok(world)
     }
 
@@ -225,9 +228,10 @@ impl World {
         if driver.epoch <= self.model.epoch {
             self.fail("the epoch did not go up");
         }
-        self.model.epoch = driver.epoch;
+        let epoch = driver.epoch;
         self.driver = Some(driver);
         self.look();
+        self.model.epoch = epoch;
         let after = Found::look(self.driver());
         self.is_up()?;
         self.look();

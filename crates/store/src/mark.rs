@@ -43,7 +43,6 @@ pub enum Mark {
     MissingManifest,
     NoManifest,
     OldManifest,
-    LostMessages,
     Rolled,
     RolledIntoSpare,
     Stalled,
@@ -58,7 +57,7 @@ pub enum Mark {
 
 impl Mark {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Mark; 44] = [
+    pub const ALL: [Mark; 43] = [
         Mark::ReplayPublish,
         Mark::ReplaySkip,
         Mark::ReplayRemove,
@@ -92,7 +91,6 @@ impl Mark {
         Mark::MissingManifest,
         Mark::NoManifest,
         Mark::OldManifest,
-        Mark::LostMessages,
         Mark::Rolled,
         Mark::RolledIntoSpare,
         Mark::Stalled,
@@ -158,7 +156,6 @@ impl Mark {
             Mark::MissingManifest => "damage: one manifest slot missing",
             Mark::NoManifest => "damage: no readable manifest",
             Mark::OldManifest => "damage: manifest older than a segment",
-            Mark::LostMessages => "damage: messages of a snapshot in no segment",
             Mark::Rolled => "run: new segment",
             Mark::RolledIntoSpare => "run: new segment from a spare",
             Mark::Stalled => "run: commit without room",

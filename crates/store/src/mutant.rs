@@ -11,7 +11,8 @@
 //! Not here, because they change nothing that could be observed: a checksum that leaves out the
 //! length (a changed length changes the summed bytes), and a frame of an older epoch accepted in a
 //! recycled file (its LSN never is the next one, because LSNs of frames that were synced are not
-//! given out again).
+//! given out again). Nor the check for
+//! messages that a snapshot counts and no segment has: it takes two faults at once to need it.
 
 /// A seeded bug.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -70,13 +71,11 @@ pub enum Mutant {
     StreamGoneNotLogged,
     /// The end of a consumer is not logged.
     ConsumerGoneNotLogged,
-    /// Messages that the snapshot counts and no segment has are not missed.
-    LossUnnoticed,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Mutant; 28] = [
+    pub const ALL: [Mutant; 27] = [
         Mutant::AckBeforeSync,
         Mutant::DirectoryNotSynced,
         Mutant::ManifestNotSynced,
@@ -104,7 +103,6 @@ impl Mutant {
         Mutant::ExpiryNotLogged,
         Mutant::StreamGoneNotLogged,
         Mutant::ConsumerGoneNotLogged,
-        Mutant::LossUnnoticed,
     ];
 
     /// What a person calls it.
@@ -137,7 +135,6 @@ impl Mutant {
             Mutant::ExpiryNotLogged => "expiry-not-logged",
             Mutant::StreamGoneNotLogged => "stream-gone-not-logged",
             Mutant::ConsumerGoneNotLogged => "consumer-gone-not-logged",
-            Mutant::LossUnnoticed => "loss-unnoticed",
         }
     }
 }

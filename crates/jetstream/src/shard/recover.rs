@@ -346,11 +346,7 @@ impl Shard {
         if let Some((id, _)) = reborn.iter().find(|(_, reborn)| reborn.is_partial) {
             return Err(OpenError::Replay(Nonsense::NoConfig(id.0).into()).into());
         }
-        let lossy = |reborn: &&Reborn| {
-            !reborn.missing.is_empty() && !mutant::enabled(Mutant::LossUnnoticed)
-        };
-        if let Some(reborn) = reborn.values().find(lossy) {
-            mark::hit(Mark::LostMessages);
+        if let Some(reborn) = reborn.values().find(|reborn| !reborn.missing.is_empty()) {
             let (name, missing) = (reborn.slot.name().to_owned(), reborn.missing.clone());
             return Err(OpenError::Replay(Nonsense::Missing(name, missing).into()).into());
         }

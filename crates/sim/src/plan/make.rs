@@ -2,6 +2,8 @@
 //! so rare things meet often.
 
 use super::{End, Hazard, Life, Plan, Step, Trip};
+use tradewind_store::Survival;
+
 use crate::{
     dice::Dice,
     driver::Tuning,
@@ -106,22 +108,26 @@ impl Taste {
             _ => Hazard::None,
         };
         let steps = (0..n_steps).map(|_| self.step()).collect();
-        Life { hazard, steps, end: self.end() }
+        let is_broken = matches!(hazard, Hazard::Io(_) | Hazard::IoFrom(_));
+        Life { hazard, steps, end: self.end(is_broken) }
     }
 
-    fn end(&mut self) -> End {
+    /// After an I/O error it counts what the next start makes of the page cache.
+    fn end(&mut self, is_broken: bool) -> End {
         let dice = &mut self.dice;
-        let n_starts = dice.pick(&[0, 0, 1, 1, 2, 3]);
+        let n_starts = dice.pick(if is_broken { &[1, 1, 2, 2, 3, 3] } else { &[0, 0, 1, 1, 2, 3] });
+        let n_io = if is_broken { 3 } else { 1 };
         let trip = |dice: &mut Dice| match dice.below(6) {
-            0 => Trip::Io(dice.below(45)),
-            1 => Trip::Full(dice.below(45)),
-            _ => Trip::Crash(dice.below(45)),
+            n if n < n_io => Trip::Io(dice.below(40)),
+            5 => Trip::Full(dice.below(40)),
+            _ => Trip::Crash(dice.below(40)),
         };
+        let killed = is_broken && dice.chance(60);
         let rots = if dice.chance(12) { 1 + dice.below(5) } else { 0 };
         End {
             decays: dice.chance(10).then(|| dice.next()),
             rots: (0..rots).map(|_| Rot::draw(dice)).collect(),
-            survival: dice.survival(),
+            survival: if killed { Survival::Kill } else { dice.survival() },
             others: (0..dice.below(4)).map(|_| dice.survival()).collect(),
             starts: (0..n_starts).map(|_| (trip(dice), dice.survival())).collect(),
             twice: dice.chance(40),
