@@ -28,6 +28,8 @@ enum Kind {
     Scatter,
     /// A sector of zeroes, or of something else.
     Sector,
+    /// A bit in each slot of the manifest.
+    Slots,
     Truncate,
     Lose,
     /// Two files have each other's content: two slots of the manifest, or two segments. If a slot and
@@ -38,14 +40,11 @@ enum Kind {
 
 /// Bytes that a disk writes as one.
 const SECTOR: usize = 512;
-/// The last frame of a log that came to rest says that all before it was synced, and is shorter than
-/// this. Damage that takes what was written last and this witness with it looks like a torn end, and
-/// nothing on the disk can tell the two apart: a gap that the format is known to have.
-const WITNESS: usize = 320;
 
 impl Rot {
     pub(crate) fn draw(dice: &mut Dice) -> Rot {
-        let kind = match dice.below(12) {
+        let kind = match dice.below(13) {
+            12 => Kind::Slots,
             0..=4 => Kind::Flip,
             5 => Kind::Scatter,
             6 | 7 => Kind::Sector,
@@ -74,11 +73,10 @@ impl Rot {
         let used = content.iter().rposition(|byte| *byte != 0).map_or(1, |last| last + 1);
         let bound = if dice.chance(90) { used } else { content.len() };
         let at = dice.index(bound);
-        let spares_witness = name.ends_with(".log");
+        let end = witness(name, &content).unwrap_or(content.len());
         match self.kind {
             Kind::Flip => content[at] ^= 1 << dice.below(8),
             Kind::Scatter => {
-                let end = if spares_witness { used.saturating_sub(WITNESS) } else { content.len() };
                 for _ in 0..2 + dice.below(4) {
                     let near = (at + dice.index(SECTOR)).min(end.max(1) - 1);
                     content[near] ^= 1 << dice.below(8);
@@ -86,12 +84,20 @@ impl Rot {
             }
             Kind::Sector => {
                 let from = at - at % SECTOR;
-                let end = if spares_witness { used.saturating_sub(WITNESS) } else { content.len() };
                 let to = (from + SECTOR).min(end).max(from);
                 let with = if dice.chance(50) { 0 } else { 0xa5 };
                 content[from..to].fill(with);
             }
             Kind::Truncate => content.truncate(at),
+            Kind::Slots => {
+                for slot in names.iter().filter(|name| name.starts_with("manifest")) {
+                    let mut content = disk.content(slot).unwrap();
+                    if let Some(byte) = content.get_mut(at % 76) {
+                        *byte ^= 1 << dice.below(8);
+                    }
+                    disk.set_content(slot, &content);
+                }
+            }
             Kind::Lose => disk.lose(name),
             Kind::Swap => {
                 let kind = |name: &str| name.starts_with("manifest");
@@ -101,7 +107,7 @@ impl Rot {
                 disk.set_content(other, &content);
             }
         }
-        if !matches!(self.kind, Kind::Lose | Kind::Swap) {
+        if !matches!(self.kind, Kind::Lose | Kind::Swap | Kind::Slots) {
             disk.set_content(name, &content);
         }
         true
@@ -141,6 +147,20 @@ impl Rot {
             }
         }
     }
+}
+
+/// Where the last frame of a segment begins.
+///
+/// In a log that came to rest it says that all before it was synced. Damage that takes what was
+/// written last and this witness with it looks like a torn end, and nothing on the disk can tell the
+/// two apart: a gap that the format is known to have, and that no more than one bit can't reach.
+fn witness(name: &str, content: &[u8]) -> Option<usize> {
+    let segment: u32 = name.strip_suffix(".log")?.parse().ok()?;
+    let is_ours = |at: &usize| {
+        let number = content.get(at + 16..at + 20);
+        content[*at..].starts_with(b"TWF1") && number == Some(&segment.to_le_bytes())
+    };
+    (0..content.len()).step_by(8).rfind(is_ours)
 }
 
 fn contents(disk: &FaultDisk) -> Vec<(String, Vec<u8>)> {

@@ -172,7 +172,6 @@ impl World {
     fn look(&mut self) {
         let Some(shots) = &self.shots else { return };
         for shot in shots.try_iter() {
-            self.figures.points += 1;
             if self.looked.insert((shot.hash, self.model.version)) {
                 let at = self.driver.as_ref().map_or_else(Timestamp::default, |d| d.now);
                 let label = format!("crash at disk operation {}, {:?}", shot.op, shot.survival);
