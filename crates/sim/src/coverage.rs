@@ -10,8 +10,11 @@ use tradewind_store::mark::{self, Mark};
 pub(crate) enum Kind {
     NoFault,
     CrashInRun,
+    CrashAtSync,
     CrashInRecovery,
+    CrashAtSyncInRecovery,
     IoOnce,
+    IoAtSync,
     IoForGood,
     IoInRecovery,
     Poisoned,
@@ -27,11 +30,14 @@ pub(crate) enum Kind {
     Rot,
 }
 
-const KINDS: [(Kind, &str); 17] = [
+const KINDS: [(Kind, &str); 20] = [
     (Kind::NoFault, "crash between operations of the disk"),
     (Kind::CrashInRun, "crash at an operation of the disk"),
+    (Kind::CrashAtSync, "crash at a sync"),
     (Kind::CrashInRecovery, "crash while recovering"),
+    (Kind::CrashAtSyncInRecovery, "crash at a sync while recovering"),
     (Kind::IoOnce, "EIO once"),
+    (Kind::IoAtSync, "EIO at a sync"),
     (Kind::IoForGood, "EIO from then on"),
     (Kind::IoInRecovery, "EIO while recovering"),
     (Kind::Poisoned, "store poisoned"),

@@ -41,10 +41,15 @@ fn live(world: &mut World, disk: &FaultDisk, life: &Life) {
     let (fault, kind) = match life.hazard {
         Hazard::None => (None, Kind::NoFault),
         Hazard::Crash(after) => {
-            world.crash = Some((disk.clone(), now + after));
+            world.crash = Some(disk.clone());
             (Some(Fault::Crash(now + after)), Kind::CrashInRun)
         }
+        Hazard::CrashSync(after) => {
+            world.crash = Some(disk.clone());
+            (Some(Fault::CrashSync(disk.syncs() + after)), Kind::CrashAtSync)
+        }
         Hazard::Io(after) => (Some(Fault::Io(now + after)), Kind::IoOnce),
+        Hazard::IoSync(after) => (Some(Fault::IoSync(disk.syncs() + after)), Kind::IoAtSync),
         Hazard::IoFrom(after) => (Some(Fault::IoFrom(now + after)), Kind::IoForGood),
         Hazard::Full { after, .. } => (Some(Fault::Full(now + after)), Kind::NoSpace),
     };
@@ -54,11 +59,11 @@ fn live(world: &mut World, disk: &FaultDisk, life: &Life) {
     }
     let stop = match life.hazard {
         Hazard::Full { heals, .. } => live_without_room(world, disk, &life.steps, heals),
-        Hazard::Io(_) | Hazard::IoFrom(_) => {
+        Hazard::Io(_) | Hazard::IoFrom(_) | Hazard::IoSync(_) => {
             world.is_lenient = true;
             run_steps(world, &life.steps)
         }
-        Hazard::None | Hazard::Crash(_) => run_steps(world, &life.steps),
+        Hazard::None | Hazard::Crash(_) | Hazard::CrashSync(_) => run_steps(world, &life.steps),
     };
     match stop {
         Ok(()) | Err(Stop::Crashed) => (),
@@ -69,7 +74,7 @@ fn live(world: &mut World, disk: &FaultDisk, life: &Life) {
     }
     if world.model.is_dead && world.driver.is_some() {
         coverage::note(Kind::Poisoned);
-        if !matches!(life.hazard, Hazard::Io(_) | Hazard::IoFrom(_)) {
+        if !world.is_lenient {
             world.fail("the store took damage from nothing");
         }
         failure::refuses_writes(world);
@@ -124,9 +129,7 @@ fn end(
     end: &End,
     figures: &mut Figures,
 ) -> (World, FaultDisk) {
-    let is_sound = world.crash.as_ref().is_none_or(|(disk, at)| disk.ops() <= *at)
-        && !world.is_lenient
-        && !world.model.is_dead;
+    let is_sound = !disk.has_crashed() && !world.is_lenient && !world.model.is_dead;
     if is_sound {
         decay_and_rot(&mut world, disk, end, figures);
     }
@@ -206,6 +209,7 @@ fn start_in_vain(
     for (trip, survival) in starts {
         let (fault, kind) = match *trip {
             Trip::Crash(op) => (Fault::Crash(op), Kind::CrashInRecovery),
+            Trip::CrashSync(op) => (Fault::CrashSync(op), Kind::CrashAtSyncInRecovery),
             Trip::Io(op) => (Fault::Io(op), Kind::IoInRecovery),
             Trip::Full(op) => (Fault::Full(op), Kind::NoSpaceInRecovery),
         };

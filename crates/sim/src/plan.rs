@@ -35,8 +35,12 @@ pub(crate) struct Step {
 pub(crate) enum Hazard {
     None,
     Crash(u64),
+    /// At a sync, counted from the beginning of the life.
+    CrashSync(u64),
     Io(u64),
     IoFrom(u64),
+    /// A sync, counted from the beginning of the life.
+    IoSync(u64),
     /// Without room; it comes back after a few refusals, or at the crash.
     Full {
         after: u64,
@@ -64,6 +68,7 @@ pub(crate) struct End {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Trip {
     Crash(u64),
+    CrashSync(u64),
     Io(u64),
     Full(u64),
 }

@@ -46,8 +46,8 @@ pub(crate) struct World {
     shots: Option<Receiver<Shot>>,
     looked: BTreeSet<(u64, u64)>,
     pub(crate) figures: Figures,
-    /// The disk is gone from this operation on.
-    pub(crate) crash: Option<(FaultDisk, u64)>,
+    /// The disk that is to crash.
+    pub(crate) crash: Option<FaultDisk>,
     pub(crate) label: String,
     /// Reads may fail.
     pub(crate) is_lenient: bool,
@@ -164,7 +164,7 @@ impl World {
 
     /// Whatever the server would say after a crash, nobody hears it.
     fn is_up(&self) -> Result<(), Stop> {
-        let crashed = self.crash.as_ref().is_some_and(|(disk, at)| *at < disk.ops());
+        let crashed = self.crash.as_ref().is_some_and(FaultDisk::has_crashed);
         if crashed { Err(Stop::Crashed) } else { Ok(()) }
     }
 

@@ -79,7 +79,7 @@ impl Taste {
             *weight *= dice.pick(&[0, 0, 1, 1, 3]);
         }
         weights[0] *= dice.pick(&[1, 1, 2, 4]);
-        let mut hazards: Vec<u64> = (0..10).collect();
+        let mut hazards: Vec<u64> = (0..11).collect();
         hazards.retain(|_| dice.chance(60));
         hazards.push(0);
         Taste {
@@ -101,14 +101,17 @@ impl Taste {
         let n_steps = 6 + self.dice.below(30);
         let dice = &mut self.dice;
         let hazard = match dice.pick(&self.hazards) {
-            0..=4 => Hazard::Crash(dice.below(90)),
+            0..=3 => Hazard::Crash(dice.below(90)),
+            4 => Hazard::CrashSync(dice.below(30)),
             5 => Hazard::Io(dice.below(60)),
+            10 => Hazard::IoSync(dice.below(25)),
             6 => Hazard::IoFrom(dice.below(60)),
             7 | 8 => Hazard::Full { after: dice.below(40), heals: dice.chance(50) },
             _ => Hazard::None,
         };
         let steps = (0..n_steps).map(|_| self.step()).collect();
-        let is_broken = matches!(hazard, Hazard::Io(_) | Hazard::IoFrom(_));
+        let is_broken =
+            matches!(hazard, Hazard::Io(_) | Hazard::IoFrom(_) | Hazard::IoSync(_));
         Life { hazard, steps, end: self.end(is_broken) }
     }
 
@@ -117,10 +120,13 @@ impl Taste {
         let dice = &mut self.dice;
         let n_starts = dice.pick(if is_broken { &[1, 1, 2, 2, 3, 3] } else { &[0, 0, 1, 1, 2, 3] });
         let n_io = if is_broken { 3 } else { 1 };
+        // Before that it only reads.
+        let from = if dice.chance(60) { 14 } else { 0 };
         let trip = |dice: &mut Dice| match dice.below(6) {
-            n if n < n_io => Trip::Io(dice.below(40)),
+            n if n < n_io => Trip::Io(from + dice.below(40 - from)),
             5 => Trip::Full(dice.below(40)),
-            _ => Trip::Crash(dice.below(40)),
+            4 => Trip::CrashSync(dice.below(6)),
+            _ => Trip::Crash(from + dice.below(40 - from)),
         };
         let killed = is_broken && dice.chance(60);
         let rots = if dice.chance(12) { 1 + dice.below(5) } else { 0 };

@@ -27,12 +27,17 @@ pub struct FaultDisk {
 pub enum Fault {
     /// The operation and all later ones fail and do nothing.
     Crash(u64),
+    /// The same at a sync, of a file or of the directory (syncs counted from 0): all that was to
+    /// become durable is not.
+    CrashSync(u64),
     /// The operation fails with EIO. A write may have left a half; after a failed sync the pages
     /// count as clean: a later sync succeeds and does not bring them to the disk. The same goes
     /// for the names in the directory.
     Io(u64),
     /// As [`Fault::Io`], and so do all later ones.
     IoFrom(u64),
+    /// This sync, of a file or of the directory, fails with EIO (syncs counted from 0).
+    IoSync(u64),
     /// From the operation on, whatever needs new room fails with ENOSPC.
     Full(u64),
 }
@@ -48,7 +53,7 @@ pub enum Survival {
     /// Power loss, after the system had written everything back.
     PowerAll,
     /// Power loss: of each file, and of the directory, a prefix of the unsynced changes, the last
-    /// one torn.
+    /// one torn at any byte.
     PowerPrefix(u64),
     /// Power loss: any of the unsynced sectors, a prefix of the directory's changes.
     PowerSectors(u64),
@@ -81,6 +86,16 @@ impl FaultDisk {
     /// Forgets all planned faults; a disk that has crashed stays so.
     pub fn heal(&self) {
         self.state.lock().faults.clear();
+    }
+
+    /// Whether a planned crash has come.
+    pub fn has_crashed(&self) -> bool {
+        self.state.lock().crashed
+    }
+
+    /// Syncs so far.
+    pub fn syncs(&self) -> u64 {
+        self.state.lock().syncs
     }
 
     /// Operations so far.

@@ -23,6 +23,7 @@ pub(super) struct State {
     pub(super) dir_changes: Vec<DirChange>,
     pub(super) locks: BTreeSet<String>,
     pub(super) ops: u64,
+    pub(super) syncs: u64,
     pub(super) faults: Vec<Fault>,
     pub(super) crashed: bool,
 }
@@ -59,11 +60,18 @@ impl State {
     ) -> Result<(), DiskError> {
         let at = self.ops;
         self.ops += 1;
-        self.crashed |= self.faults.contains(&Fault::Crash(at));
+        let sync = (op == "sync").then_some(self.syncs);
+        self.syncs += u64::from(sync.is_some());
+        self.crashed |= self.faults.iter().any(|fault| match fault {
+            Fault::Crash(op) => *op == at,
+            Fault::CrashSync(number) => sync == Some(*number),
+            _ => false,
+        });
         let broken = |fault: &Fault| match fault {
             Fault::Io(op) => *op == at,
             Fault::IoFrom(op) => *op <= at,
-            Fault::Crash(_) | Fault::Full(_) => false,
+            Fault::IoSync(number) => sync == Some(*number),
+            Fault::Crash(_) | Fault::CrashSync(_) | Fault::Full(_) => false,
         };
         let full = |fault: &Fault| matches!(fault, Fault::Full(from) if *from <= at);
         if self.crashed || self.faults.iter().any(broken) {
@@ -190,7 +198,7 @@ impl Inode {
                 let n_kept = dice.below(self.unsynced.len() + 1);
                 self.unsynced[..n_kept].iter().for_each(|c| apply(&mut content, c));
                 if let Some(Change::Write(at, bytes)) = self.unsynced.get(n_kept) {
-                    let torn = dice.below(bytes.len() / SECTOR + 1) * SECTOR;
+                    let torn = dice.below(bytes.len() + 1);
                     apply(&mut content, &Change::Write(*at, bytes.slice(..torn)));
                 }
             }
