@@ -1,7 +1,7 @@
 //! One run, caught when it fails.
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     panic::{self, AssertUnwindSafe},
     sync::Once,
 };
@@ -32,7 +32,8 @@ pub struct Outcome {
 }
 
 thread_local! {
-    static CAUGHT: RefCell<Option<Option<String>>> = const { RefCell::new(None) };
+    static IS_RUNNING: Cell<bool> = const { Cell::new(false) };
+    static CAUGHT: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
 /// Carries out a plan.
@@ -55,10 +56,11 @@ pub(crate) fn attempt_with(
     story::begin(told);
     _ = coverage::take();
     mutant::choose(mutant);
-    CAUGHT.set(Some(None));
+    IS_RUNNING.set(true);
     let mut figures = Figures::default();
     let result = panic::catch_unwind(AssertUnwindSafe(|| run(&mut figures)));
-    let caught = CAUGHT.take().flatten();
+    IS_RUNNING.set(false);
+    let caught = CAUGHT.take();
     mutant::choose(None);
     let (trace, lines) = story::end();
     let failure = result.err().map(|_| caught.unwrap_or_else(|| "a panic".to_owned()));
@@ -71,18 +73,16 @@ fn listen() {
     ONCE.call_once(|| {
         let usual = panic::take_hook();
         panic::set_hook(Box::new(move |info| {
-            let is_ours = CAUGHT.with_borrow_mut(|caught| {
-                if let Some(text) = caught {
-                    let place = info.location().map(ToString::to_string).unwrap_or_default();
-                    let what = info.payload_as_str().unwrap_or("a panic");
-                    // The first one counts: what follows may only be its consequence.
-                    text.get_or_insert_with(|| format!("{what} ({place})"));
-                }
-                caught.is_some()
-            });
-            if !is_ours {
+            if !IS_RUNNING.get() {
                 usual(info);
+                return;
             }
+            let place = info.location().map(ToString::to_string).unwrap_or_default();
+            let what = info.payload_as_str().unwrap_or("a panic");
+            // The first one counts: what follows may only be its consequence.
+            CAUGHT.with_borrow_mut(|caught| {
+                caught.get_or_insert_with(|| format!("{what} ({place})"));
+            });
         }));
     });
 }

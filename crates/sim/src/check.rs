@@ -125,10 +125,17 @@ impl Scene<'_> {
     }
 }
 
+/// What a file is by its name.
+pub(crate) fn kind_of(name: &str) -> &str {
+    name.rsplit_once('.').map_or(name, |(_, kind)| kind)
+}
+
 /// Deletes the files that can be made anew from the others.
 fn wipe_caches(disk: &FaultDisk) {
-    for name in disk.list().unwrap().iter().filter(|name| name.ends_with(".side")) {
-        disk.lose(name);
+    for name in disk.list().unwrap() {
+        if kind_of(&name) == "side" {
+            disk.lose(&name);
+        }
     }
 }
 

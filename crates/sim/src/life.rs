@@ -123,12 +123,7 @@ fn live_without_room(
 }
 
 /// The crash, what is found after it, and the next life.
-fn end(
-    mut world: World,
-    disk: &FaultDisk,
-    end: &End,
-    figures: &mut Figures,
-) -> (World, FaultDisk) {
+fn end(mut world: World, disk: &FaultDisk, end: &End, figures: &mut Figures) -> (World, FaultDisk) {
     let is_sound = !disk.has_crashed() && !world.is_lenient && !world.model.is_dead;
     if is_sound {
         decay_and_rot(&mut world, disk, end, figures);

@@ -28,7 +28,12 @@ pub(crate) fn one(seed: u64, told: bool, shrinks: bool) -> bool {
     }
     let outcome = attempt(&plan, told || shrinks);
     outcome.lines.iter().for_each(|line| println!("{line}"));
-    println!("seed {seed}, {} steps, trace {:016x}, {:?}", plan.n_steps(), outcome.trace, outcome.figures);
+    println!(
+        "seed {seed}, {} steps, trace {:016x}, {:?}",
+        plan.n_steps(),
+        outcome.trace,
+        outcome.figures
+    );
     if let Some(why) = &outcome.failure {
         report::failure(seed, why);
     }
@@ -68,7 +73,11 @@ pub(crate) fn run(args: &RunArgs, is_json: bool) -> bool {
     println!(
         "\n{n_seeds} seeds, {} crashes and {} recoveries in {seconds:.1} s ({per_second:.0} crashes/s), \
          {} messages found, {} delivered, {} violations",
-        figures.crashes, figures.recoveries, figures.messages, figures.deliveries, failures.len(),
+        figures.crashes,
+        figures.recoveries,
+        figures.messages,
+        figures.deliveries,
+        failures.len(),
     );
     println!(
         "{} damaged stores, {} of them reported, the others whole",
@@ -97,30 +106,40 @@ pub(crate) fn script(args: &ScriptArgs, is_json: bool) -> bool {
     let n_ops = n_disk_ops();
     let numbers = 0..n_ops.div_ceil(args.stride);
     let mut io = (Figures::default(), 0_u64, 0_u64);
-    fleet::each(numbers.clone(), args.threads, |n| io_error_at(n * args.stride), |n, found| {
-        let (outcome, harmed) = found;
-        io.0.add(&outcome.figures);
-        io.1 += 1;
-        io.2 += u64::from(harmed);
-        failures.extend(outcome.failure);
-        progress.say(|| format!("EIO at operation {} of {n_ops}", n * args.stride));
-        count(failures.len()) < FAILURES_MAX
-    });
+    fleet::each(
+        numbers.clone(),
+        args.threads,
+        |n| io_error_at(n * args.stride),
+        |n, found| {
+            let (outcome, harmed) = found;
+            io.0.add(&outcome.figures);
+            io.1 += 1;
+            io.2 += u64::from(harmed);
+            failures.extend(outcome.failure);
+            progress.say(|| format!("EIO at operation {} of {n_ops}", n * args.stride));
+            count(failures.len()) < FAILURES_MAX
+        },
+    );
     println!("EIO: {} operations of {n_ops}, {} harmed, {:?}", io.1, io.2, io.0);
     if io.2 < io.1 / 2 {
         failures.push("reads apart, every I/O error counts".to_owned());
     }
     let mut full = (Figures::default(), 0_u64, 0_u64, 0_u64);
-    fleet::each(numbers, args.threads, |n| no_space_at(n * args.stride), |n, found| {
-        let (outcome, stalled, n_refused) = found;
-        full.0.add(&outcome.figures);
-        full.1 += 1;
-        full.2 += u64::from(stalled);
-        full.3 += n_refused;
-        failures.extend(outcome.failure);
-        progress.say(|| format!("ENOSPC at operation {} of {n_ops}", n * args.stride));
-        count(failures.len()) < FAILURES_MAX
-    });
+    fleet::each(
+        numbers,
+        args.threads,
+        |n| no_space_at(n * args.stride),
+        |n, found| {
+            let (outcome, stalled, n_refused) = found;
+            full.0.add(&outcome.figures);
+            full.1 += 1;
+            full.2 += u64::from(stalled);
+            full.3 += n_refused;
+            failures.extend(outcome.failure);
+            progress.say(|| format!("ENOSPC at operation {} of {n_ops}", n * args.stride));
+            count(failures.len()) < FAILURES_MAX
+        },
+    );
     println!(
         "ENOSPC: {} operations of {n_ops}, {} commits waited, {} requests refused, {:?}",
         full.1, full.2, full.3, full.0
@@ -129,7 +148,9 @@ pub(crate) fn script(args: &ScriptArgs, is_json: bool) -> bool {
         failures.push("no commit ever waited for room, or nobody was refused".to_owned());
     }
     for why in &failures {
-        println!("\nVIOLATION: {why}\n  repeat: cargo run --profile sim -p tradewind-sim -- script");
+        println!(
+            "\nVIOLATION: {why}\n  repeat: cargo run --profile sim -p tradewind-sim -- script"
+        );
     }
     let passed = failures.is_empty();
     let more = json!({

@@ -6,7 +6,7 @@ use tradewind_jetstream::shard::OpenShardError;
 use tradewind_store::{Disk as _, FaultDisk, OpenError, Survival};
 
 use crate::{
-    check::{Figures, Scene, states},
+    check::{Figures, Scene, kind_of, states},
     dice::Dice,
     driver::Driver,
     found::Found,
@@ -59,7 +59,7 @@ impl Rot {
     fn spoil(self, disk: &FaultDisk) -> bool {
         let mut dice = Dice::new(self.seed);
         let mut names = disk.list().unwrap();
-        names.retain(|name| name != "lock" && !name.ends_with(".free"));
+        names.retain(|name| !["lock", "free"].contains(&kind_of(name)));
         if names.is_empty() {
             return false;
         }
@@ -174,7 +174,7 @@ fn contents(disk: &FaultDisk) -> Vec<(String, Vec<u8>)> {
 pub(crate) fn decay(disk: &FaultDisk, seed: u64) -> Option<(String, Vec<u8>)> {
     let mut dice = Dice::new(seed);
     let mut names = disk.list().unwrap();
-    names.retain(|name| name.ends_with(".log"));
+    names.retain(|name| kind_of(name) == "log");
     if names.is_empty() {
         return None;
     }

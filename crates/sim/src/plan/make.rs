@@ -16,9 +16,8 @@ use crate::{
 };
 
 const STREAMS: [StreamSpec; 8] = [ORDERS, WORK, NEWS, STATE, SHORT, STRICT, BYTES, CACHE];
-const CONSUMERS: [ConsumerSpec; 10] = [
-    ORDERS_ALL, ORDERS_EU, WORKER, READER_A, READER_B, PUSHED, LATE, CACHED, PASSING, VOLATILE,
-];
+const CONSUMERS: [ConsumerSpec; 10] =
+    [ORDERS_ALL, ORDERS_EU, WORKER, READER_A, READER_B, PUSHED, LATE, CACHED, PASSING, VOLATILE];
 /// How often each kind of operation comes, if the seed has it.
 const WEIGHTS: [u64; 14] = [44, 14, 20, 4, 5, 1, 1, 3, 3, 1, 4, 2, 3, 1];
 /// Those that every seed has: publishes, pulls, acks.
@@ -110,8 +109,7 @@ impl Taste {
             _ => Hazard::None,
         };
         let steps = (0..n_steps).map(|_| self.step()).collect();
-        let is_broken =
-            matches!(hazard, Hazard::Io(_) | Hazard::IoFrom(_) | Hazard::IoSync(_));
+        let is_broken = matches!(hazard, Hazard::Io(_) | Hazard::IoFrom(_) | Hazard::IoSync(_));
         Life { hazard, steps, end: self.end(is_broken) }
     }
 
@@ -145,9 +143,8 @@ impl Taste {
     fn step(&mut self) -> Step {
         let n_ops = if self.dice.chance(self.groups) { self.dice.below(5) + 2 } else { 1 };
         let mut ops: Vec<Op> = (0..n_ops).map(|_| self.op()).collect();
-        let alone = |op: &Op| {
-            matches!(op, Op::Restart | Op::Idle | Op::Pass { .. } | Op::Back { .. })
-        };
+        let alone =
+            |op: &Op| matches!(op, Op::Restart | Op::Idle | Op::Pass { .. } | Op::Back { .. });
         if let Some(index) = ops.iter().position(alone) {
             ops = vec![ops[index]];
         }
@@ -171,7 +168,7 @@ impl Taste {
         let subject = self.dice.pick(&self.subjects);
         let dice = &mut self.dice;
         let id = if dice.chance(20) { 1 + u32::try_from(dice.below(12)).unwrap() } else { 0 };
-        let ttl_s = if subject.starts_with("short") && dice.chance(25) { 1 } else { 0 };
+        let ttl_s = u64::from(subject.starts_with("short") && dice.chance(25));
         let plain = Send { id, ttl_s, headers: dice.chance(30), ..send(subject, 0) };
         let bytes = dice.pick(&self.sizes);
         Send {

@@ -134,7 +134,9 @@ impl CommitJob {
     }
 
     fn sync(&mut self) -> Result<(), DiskError> {
-        if let Some(file) = self.progress.file.as_ref().filter(|_| !mutant::enabled(Mutant::AckBeforeSync)) {
+        if let Some(file) =
+            self.progress.file.as_ref().filter(|_| !mutant::enabled(Mutant::AckBeforeSync))
+        {
             let synced = file.sync();
             if synced.is_err() && mutant::enabled(Mutant::SyncRetried) {
                 file.sync()?;

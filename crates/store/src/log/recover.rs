@@ -153,17 +153,13 @@ impl Log {
         drop(scans);
         let unnamed = |id: &&u32| **id < n_known && self.segment(**id).is_none();
         for segment in inventory.segments.iter().filter(unnamed) {
-            let old = tail.filter(|(entry, _)| entry.segment == *segment);
-            match old {
-                Some((entry, _)) => {
-                    mark::hit(Mark::OldTailKept);
-                    let file = self.files.disk.open(&files::segment_name(*segment))?;
-                    self.files.retire(*segment, entry.capacity, &file)?;
-                }
-                None => {
-                    mark::hit(Mark::UnnamedRemoved);
-                    self.files.disk.remove(&files::segment_name(*segment))?;
-                }
+            if let Some((entry, _)) = tail.filter(|(entry, _)| entry.segment == *segment) {
+                mark::hit(Mark::OldTailKept);
+                let file = self.files.disk.open(&files::segment_name(*segment))?;
+                self.files.retire(*segment, entry.capacity, &file)?;
+            } else {
+                mark::hit(Mark::UnnamedRemoved);
+                self.files.disk.remove(&files::segment_name(*segment))?;
             }
         }
         let report = RecoveryReport { epoch: self.files.epoch, n_segments, n_records, last, cut };

@@ -4,8 +4,8 @@ use bytes::BytesMut;
 use tradewind_subject::{Timestamp, int};
 
 use crate::{
-    mutant::{self, Mutant},
     ids::{ConsumerId, Lsn, StreamId},
+    mutant::{self, Mutant},
     record::{Corrupt, Ranges, Record, RemoveReason},
 };
 

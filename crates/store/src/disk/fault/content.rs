@@ -30,7 +30,7 @@ impl Content {
         self.pages.resize(len.div_ceil(PAGE), None);
         if len < self.len
             && let Some(Some(last)) = self.pages.last_mut()
-            && len % PAGE != 0
+            && !len.is_multiple_of(PAGE)
         {
             Arc::make_mut(last)[len % PAGE..].fill(0);
         }
