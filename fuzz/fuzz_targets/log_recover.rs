@@ -33,7 +33,7 @@ fuzz_target!(|data: &[u8]| {
             content[at..at + room].copy_from_slice(&bytes[..room]);
             rest = after;
         }
-        disk.set_content(name, content);
+        disk.set_content(name, &content);
     }
     check(&disk);
 });

@@ -8,6 +8,8 @@ use std::{fmt::Debug, io, sync::Arc};
 
 use bytes::Bytes;
 
+use crate::mutant::{self, Mutant};
+
 pub use {
     fault::{Fault, FaultDisk, Survival},
     mem::MemDisk,
@@ -211,6 +213,9 @@ impl Trouble {
     /// Judges the error of a call that changes nothing when it fails.
     pub(crate) fn of_reserving(error: DiskError) -> Trouble {
         match error {
+            DiskError::NoSpace { .. } if mutant::enabled(Mutant::NoSpacePoisons) => {
+                Trouble::Fault(error)
+            }
             DiskError::NoSpace { .. } | DiskError::TooManyFiles { .. } => Trouble::Shortage(error),
             _ => Trouble::Fault(error),
         }

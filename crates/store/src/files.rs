@@ -13,6 +13,8 @@ use crate::{
     frame::{self, Layout, Salt},
     ids::Lsn,
     manifest::{self, Manifest, ManifestFile},
+    mark::{self, Mark},
+    mutant::{self, Mutant},
 };
 
 /// The file whose lock says that the store is in use.
@@ -149,6 +151,7 @@ impl Files {
         let spare = self.pool.lock().take(capacity);
         let file = match spare {
             Some(spare) => {
+                mark::hit(Mark::RolledIntoSpare);
                 self.disk.rename(&spare.name, &name)?;
                 spare.file
             }
@@ -156,7 +159,9 @@ impl Files {
         };
         file.write_at(0, &frame::segment_head(self.salt, segment, self.epoch, first))?;
         file.sync()?;
-        self.disk.sync_dir()?;
+        if !mutant::enabled(Mutant::DirectoryNotSynced) {
+            self.disk.sync_dir()?;
+        }
         Ok(file)
     }
 
@@ -242,6 +247,7 @@ impl Files {
         if is_low || !pool.wants(capacity) || 1 < Arc::strong_count(file) {
             return self.disk.remove(&name);
         }
+        mark::hit(Mark::RetiredToPool);
         let spare = pool.new_name();
         self.disk.rename(&name, &spare)?;
         pool.spares.push(Spare { name: spare, capacity, file: Arc::clone(file) });

@@ -41,6 +41,8 @@ mod frame;
 mod ids;
 mod log;
 mod manifest;
+pub mod mark;
+pub mod mutant;
 mod record;
 
 pub use disk::{

@@ -79,6 +79,8 @@ pub struct Log {
     witnessed: Lsn,
     /// The last record that is not an idle marker.
     last_fact: Lsn,
+    /// Bytes of all records ever appended.
+    appended_bytes: u64,
     chains: Chains,
 
     /// The log but its tail; numbers rise with LSNs.
@@ -142,6 +144,7 @@ impl Log {
             watermark: Lsn::ZERO,
             witnessed: Lsn::ZERO,
             last_fact: Lsn::ZERO,
+            appended_bytes: 0,
             chains: Chains::default(),
             sealed: BTreeMap::new(),
             cold: BTreeMap::new(),
@@ -196,6 +199,11 @@ impl Log {
     /// The last record appended.
     pub fn appended(&self) -> Lsn {
         self.next.prev()
+    }
+
+    /// Bytes of records appended since the log was opened.
+    pub fn appended_bytes(&self) -> u64 {
+        self.appended_bytes
     }
 
     /// Whether the disk is nearly full: refuse what can be refused, publishes first.

@@ -1,5 +1,6 @@
 //! Calls of the API about consumers.
 
+use tradewind_store::mutant::{self, Mutant};
 use tradewind_store::{ConsumerId, Ranges, Record, RemoveReason, SeqRange, Wish};
 use tradewind_subject::{Timestamp, int::usize_from};
 
@@ -248,7 +249,8 @@ impl Slot {
             ranges.iter().map(|r| SeqRange { first: *r.start(), last: *r.end() }).collect();
         let gone =
             Record::ConsumerGone { stream: self.id, consumer: id, removes: Ranges::new(&pairs) };
-        let is_logged = self.consumers.get(&id).is_some_and(|slot| slot.is_logged);
+        let is_logged = self.consumers.get(&id).is_some_and(|slot| slot.is_logged)
+            && !mutant::enabled(Mutant::ConsumerGoneNotLogged);
         if (is_logged || !ranges.is_empty()) && self.log(context, Wish::Eager, &gone).is_err() {
             return false;
         }

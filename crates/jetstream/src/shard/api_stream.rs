@@ -1,5 +1,6 @@
 //! Calls of the API about streams.
 
+use tradewind_store::mutant::{self, Mutant};
 use tradewind_store::{Record, RemoveReason, Wish};
 
 use super::Shard;
@@ -211,7 +212,7 @@ impl Shard {
         let id = self.id_of(name)?;
         let context = &mut self.context;
         let slot = self.slots.get(&id).ok_or(ApiError::STREAM_NOT_FOUND)?;
-        if !slot.is_memory {
+        if !slot.is_memory && !mutant::enabled(Mutant::StreamGoneNotLogged) {
             let gone = Record::StreamGone { stream: id };
             let gone = slot.log(context, Wish::Eager, &gone);
             self.sweeper.bury(id, gone.map_err(ApiError::stream_general_error)?.lsn);

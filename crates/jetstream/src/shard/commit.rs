@@ -244,6 +244,7 @@ impl Slot {
         self.log_deltas(context);
         let config = super::recover::stream_body(&self.stream, false);
         let put = Record::StreamPut { stream: self.id, config: &config };
+        let n_before = context.log.appended_bytes();
         let Ok(appended) = self.log(context, Wish::Lazy, &put) else { return false };
         let state = self.stream.snapshot();
         let state = Record::StreamState { stream: self.id, state: &state };
@@ -253,6 +254,7 @@ impl Slot {
             });
         if logged {
             self.snapshot = appended.lsn;
+            self.snapshot_bytes = context.log.appended_bytes() - n_before;
         }
         logged
     }

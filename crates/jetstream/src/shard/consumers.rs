@@ -3,6 +3,7 @@
 use std::ops::RangeInclusive;
 
 use tradewind_proto::{HEADER_LINE, Publish};
+use tradewind_store::mutant::{self, Mutant};
 use tradewind_store::{ConsumerId, Ranges, Record, RemoveReason, SeqRange, StoredMessage, Wish};
 use tradewind_subject::{Timestamp, int::u64_from};
 
@@ -80,7 +81,8 @@ impl Slot {
             return;
         }
         let logged = !self.is_memory && self.consumers.get(&id).is_some_and(|slot| slot.is_logged);
-        let out = if logged || self.retention != Retention::Limits {
+        let waits = logged || self.retention != Retention::Limits;
+        let out = if waits && !mutant::enabled(Mutant::AckConfirmedEarly) {
             context.after_commit()
         } else {
             &mut context.out
@@ -297,7 +299,12 @@ impl Slot {
             ranges.iter().map(|r| SeqRange { first: *r.start(), last: *r.end() }).collect();
         let record = Record::Remove { stream: self.id, why, ranges: Ranges::new(&pairs) };
         let wish = if eager { Wish::Eager } else { Wish::Lazy };
-        let logged = self.log(context, wish, &record).is_ok();
+        let spoilt = match why {
+            RemoveReason::Deleted => mutant::enabled(Mutant::DeleteNotLogged),
+            RemoveReason::Expired => mutant::enabled(Mutant::ExpiryNotLogged),
+            _ => false,
+        };
+        let logged = spoilt || self.log(context, wish, &record).is_ok();
         if logged && why == RemoveReason::Purged {
             // A purge is told to consumers as a whole.
             let mut removed = std::mem::take(&mut context.removed);

@@ -2,6 +2,7 @@
 
 use tradewind_proto::{Headers, Publish};
 use tradewind_store::StreamId;
+use tradewind_store::mutant::{self, Mutant};
 
 use super::Shard;
 use crate::api::error::ApiError;
@@ -75,7 +76,9 @@ impl Shard {
         });
         if !publish.reply.is_empty() {
             let context = &mut self.context;
-            let out = if is_stuck { &mut context.out } else { context.after_commit() };
+            let early = mutant::enabled(Mutant::PurgeAnsweredEarly)
+                && matches!(call, ApiCall::StreamPurge(_));
+            let out = if is_stuck || early { &mut context.out } else { context.after_commit() };
             out.answer(publish.reply, |out| out.extend_from_slice(&json));
         }
         true

@@ -1,6 +1,7 @@
 //! A message comes to a stream.
 
 use tradewind_proto::Publish;
+use tradewind_store::mutant::{self, Mutant};
 use tradewind_store::{Record, Wish};
 
 use super::context::Context;
@@ -147,7 +148,9 @@ impl Slot {
         if reply.is_empty() || self.stream.config().no_ack {
             return;
         }
-        let out = if self.is_memory { &mut context.out } else { context.after_commit() };
+        let early = is_duplicate && mutant::enabled(Mutant::DuplicateAnsweredEarly);
+        let at_once = self.is_memory || early;
+        let out = if at_once { &mut context.out } else { context.after_commit() };
         out.pub_ack(reply, |out| append_pub_ack(out, &self.ack_prefix, seq, is_duplicate));
     }
 

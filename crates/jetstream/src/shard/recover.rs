@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
+use tradewind_store::mark::{self, Mark};
+use tradewind_store::mutant::{self, Mutant};
 use tradewind_store::{
     ConsumerId, Disk, Found, Log, LogOptions, Lost, OpenError, Ranges, Record, RecoveryReport,
     ReplayError, Replayed, StreamId,
@@ -165,6 +167,7 @@ impl Replay<'_> {
             Found::Record(replayed) => self.take_record(replayed),
             // The log reports it.
             Found::Lost(Lost { stream: None, .. }) => Ok(()),
+            Found::Lost(_) if mutant::enabled(Mutant::QuarantineForgotten) => Ok(()),
             Found::Lost(Lost { stream: Some(id), .. }) => {
                 let reborn = self.slots.entry(*id).or_insert_with(|| Reborn::partial(*id));
                 // Only what is loaded counts, until a snapshot says what lives.
@@ -238,7 +241,9 @@ impl Replay<'_> {
                 self.restore_consumer(reborn, consumer, state)?;
             }
             Record::ConsumerDelta { consumer, delta, removes, .. } => {
-                if let Some(slot) = reborn.slot.consumers.get_mut(&consumer) {
+                if let Some(slot) = reborn.slot.consumers.get_mut(&consumer)
+                    && !mutant::enabled(Mutant::AcksForgotten)
+                {
                     let applied = slot.consumer.apply_delta(delta);
                     applied.map_err(|e| Nonsense::State(reborn.slot.id.0, e.to_string()))?;
                 }
@@ -315,7 +320,10 @@ fn publish(reborn: &mut Reborn, replayed: &Replayed<'_>, removed: &mut Vec<Remov
         // Where the stream was before its records were lost is not known well enough.
         return;
     }
-    let headers = PublishHeaders::parse(headers);
+    let mut headers = PublishHeaders::parse(headers);
+    if mutant::enabled(Mutant::IdsForgotten) {
+        headers.msg_id = None;
+    }
     let record = PublishRecord {
         seq,
         ts,
@@ -350,9 +358,15 @@ fn restore(
         // The first half of this snapshot was in a segment that is gone; a whole one follows.
         return Ok(());
     }
-    reborn.missing = reborn.slot.stream.reconcile(&snapshot, removed);
+    if reborn.is_partial {
+        mark::hit(Mark::RestoredFromSnapshot);
+    }
     reborn.is_partial = false;
     reborn.is_hurt = false;
+    if mutant::enabled(Mutant::SnapshotIgnored) {
+        return Ok(());
+    }
+    reborn.missing = reborn.slot.stream.reconcile(&snapshot, removed);
     Ok(())
 }
 

@@ -1,6 +1,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use tradewind_store::mark::{self, Mark};
+use tradewind_store::mutant::{self, Mutant};
 use tradewind_store::{
     ConsumerId, Lsn, Position, Read, Record, StoredMessage, StreamId, decode_message,
 };
@@ -32,6 +34,8 @@ pub(super) struct Slot {
     pub(super) committing_seq: u64,
     /// Where in the log its last snapshot is: before that, nothing about its state is needed.
     pub(super) snapshot: Lsn,
+    /// What it took in the log.
+    pub(super) snapshot_bytes: u64,
     pub(super) entered: Option<Timestamp>,
     /// Consumers whose changes are not in the log yet.
     pub(super) changed: Vec<ConsumerId>,
@@ -77,6 +81,7 @@ impl Slot {
             durable_seq: 0,
             committing_seq: 0,
             snapshot: Lsn::ZERO,
+            snapshot_bytes: 0,
             entered: None,
             changed: Vec::new(),
             stream,
@@ -111,7 +116,8 @@ impl Slot {
 
     /// Messages up to here may be spoken of.
     pub(super) fn visible(&self) -> u64 {
-        if self.is_memory { self.stream.index().last_seq() } else { self.durable_seq }
+        let at_once = self.is_memory || mutant::enabled(Mutant::DeliveredEarly);
+        if at_once { self.stream.index().last_seq() } else { self.durable_seq }
     }
 
     /// Everything so far is durable.
@@ -139,7 +145,10 @@ impl Slot {
             Read::Job(job) => job.run().map_err(|error| Unreadable::Damaged(error.to_string()))?,
             Read::Gone => return Err(Unreadable::Damaged("its segment is gone".to_owned())),
         };
-        decode_message(&bytes, self.id, seq).map_err(|error| Unreadable::Damaged(error.to_string()))
+        decode_message(&bytes, self.id, seq).map_err(|error| {
+            mark::hit(Mark::DamagedRead);
+            Unreadable::Damaged(error.to_string())
+        })
     }
 
     /// Messages were purged: gives back their space, and consumers move on.

@@ -16,6 +16,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use tradewind_store::mutant::{self, Mutant};
 use tradewind_store::{
     Copied, CopyJob, Kept, Lsn, Moved, Record, Span, StreamId, Sweep, SweepKind, Target, Wish,
 };
@@ -122,7 +123,9 @@ impl Shard {
                 self.sweeper.stage = Stage::Copying(plan);
                 return Some(Job::Copy(job));
             }
-            Stage::Await(plan, target) if plan.after <= log.synced() => {
+            Stage::Await(plan, target)
+                if plan.after <= log.synced() || mutant::enabled(Mutant::ReleasedEarly) =>
+            {
                 let job = log.swap(plan.sweep.clone(), target);
                 self.sweeper.stage = Stage::Swapping(plan);
                 return Some(Job::Swap(job));
@@ -200,6 +203,14 @@ impl Shard {
         // Several spans of a stream may name one message twice.
         kept.sort_unstable();
         kept.dedup();
+        let bytes_of = |id: &StreamId| self.slots.get(id).map_or(0, |slot| slot.snapshot_bytes);
+        let cost: u64 = streams.iter().map(bytes_of).sum();
+        if sweep.freed_bytes < 2 * cost && !log.space_low() {
+            // Snapshots that fill segments of their own would be written for ever, each round to
+            // set free the one before.
+            self.sweeper.next = self.context.now.plus(BACKOFF);
+            return;
+        }
         self.sweeper.stage = Stage::Snapshot { sweep, kept, streams };
     }
 

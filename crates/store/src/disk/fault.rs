@@ -1,15 +1,17 @@
 //! A disk that crashes, fails and lies on demand: for tests.
 
+mod content;
 mod state;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
 use tradewind_subject::int;
 
 use crate::disk::{Disk, DiskError, DiskFile, DiskLock, Space};
-use state::{Change, Dice, DirChange, Inode, State, apply, apply_to_dir};
+use content::Content;
+use state::{Change, DirChange, Inode, State, apply_to_dir};
 
 /// A directory in memory that knows what is durable and what is merely written.
 ///
@@ -25,10 +27,17 @@ pub struct FaultDisk {
 pub enum Fault {
     /// The operation and all later ones fail and do nothing.
     Crash(u64),
+    /// The same at a sync, of a file or of the directory (syncs counted from 0): all that was to
+    /// become durable is not.
+    CrashSync(u64),
     /// The operation fails with EIO. A write may have left a half; after a failed sync the pages
     /// count as clean: a later sync succeeds and does not bring them to the disk. The same goes
     /// for the names in the directory.
     Io(u64),
+    /// As [`Fault::Io`], and so do all later ones.
+    IoFrom(u64),
+    /// This sync, of a file or of the directory, fails with EIO (syncs counted from 0).
+    IoSync(u64),
     /// From the operation on, whatever needs new room fails with ENOSPC.
     Full(u64),
 }
@@ -36,14 +45,15 @@ pub enum Fault {
 /// What is left of the unsynced state after a crash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Survival {
-    /// The process died: everything written is there.
+    /// The process died: everything written is there, and a later power loss still takes what
+    /// nobody syncs.
     Kill,
     /// Power loss: nothing unsynced is there.
     PowerNone,
     /// Power loss, after the system had written everything back.
     PowerAll,
     /// Power loss: of each file, and of the directory, a prefix of the unsynced changes, the last
-    /// one torn.
+    /// one torn at any byte.
     PowerPrefix(u64),
     /// Power loss: any of the unsynced sectors, a prefix of the directory's changes.
     PowerSectors(u64),
@@ -78,6 +88,16 @@ impl FaultDisk {
         self.state.lock().faults.clear();
     }
 
+    /// Whether a planned crash has come.
+    pub fn has_crashed(&self) -> bool {
+        self.state.lock().crashed
+    }
+
+    /// Syncs so far.
+    pub fn syncs(&self) -> u64 {
+        self.state.lock().syncs
+    }
+
     /// Operations so far.
     pub fn ops(&self) -> u64 {
         self.state.lock().ops
@@ -87,38 +107,25 @@ impl FaultDisk {
     #[must_use]
     pub fn survivor(&self, survival: Survival) -> FaultDisk {
         let state = self.state.lock();
-        let mut dice = Dice::new(survival);
-        let live = match survival {
-            Survival::Kill => state.live.clone(),
-            _ => state.surviving_names(survival, &mut dice),
+        let after = match survival {
+            Survival::Kill => state.after_kill(),
+            _ => state.after_power_loss(survival),
         };
-        let mut inodes = BTreeMap::new();
-        for number in live.values() {
-            if let Some(inode) = state.inodes.get(number) {
-                let content = inode.surviving(survival, &mut dice);
-                let inode = Inode { live: content.clone(), durable: content, unsynced: Vec::new() };
-                inodes.insert(*number, inode);
-            }
-        }
-        let next_inode = state.next_inode;
-        let durable = live.clone();
-        let state = State { inodes, next_inode, live, durable, ..State::default() };
-        FaultDisk { state: Arc::new(Mutex::new(state)) }
+        FaultDisk { state: Arc::new(Mutex::new(after)) }
     }
 
     /// The bytes of a file, as a reader would see them.
     pub fn content(&self, name: &str) -> Option<Vec<u8>> {
         let state = self.state.lock();
-        state.inodes.get(state.live.get(name)?).map(|inode| inode.live.clone())
+        state.inodes.get(state.live.get(name)?).map(|inode| inode.live.to_vec())
     }
 
     /// Replaces a file behind the log's back, durably: bit rot, misdirected writes.
-    pub fn set_content(&self, name: &str, content: Vec<u8>) {
+    pub fn set_content(&self, name: &str, content: &[u8]) {
         let mut state = self.state.lock();
         let number = state.number_of(name);
         state.durable.insert(name.to_owned(), number);
-        let inode = Inode { live: content.clone(), durable: content, unsynced: Vec::new() };
-        state.inodes.insert(number, inode);
+        state.inodes.insert(number, Inode::of(Content::of(content)));
     }
 
     /// Removes a file behind the log's back, durably.
@@ -141,7 +148,7 @@ impl Disk for FaultDisk {
         let mut state = self.state.lock();
         state.step("create", name, true)?;
         let number = state.number_of(name);
-        if let Some(inode) = state.inodes.get_mut(&number).filter(|inode| !inode.live.is_empty()) {
+        if let Some(inode) = state.inodes.get_mut(&number).filter(|inode| 0 < inode.live.len()) {
             inode.change(Change::Resize(0));
         }
         Ok(Arc::new(FaultFile { disk: self.clone(), name: name.to_owned(), inode: number }))
@@ -250,10 +257,10 @@ impl DiskFile for FaultFile {
 
     fn read_at(&self, offset: u64, len: usize) -> Result<Bytes, DiskError> {
         let start = int::usize_from(offset);
-        let read = |inode: &mut Inode| inode.live.get(start..start + len).map(<[u8]>::to_vec);
+        let read = |inode: &mut Inode| inode.live.read(start, len);
         let end = offset + int::u64_from(len);
         let short = || DiskError::Short { name: self.name.clone(), end };
-        self.act("read", false, |_| (), read)?.map(Bytes::from).ok_or_else(short)
+        self.act("read", false, |_| (), read)?.ok_or_else(short)
     }
 
     fn write_at(&self, offset: u64, bytes: &Bytes) -> Result<(), DiskError> {
@@ -283,13 +290,7 @@ impl DiskFile for FaultFile {
     }
 
     fn sync(&self) -> Result<(), DiskError> {
-        let lose = |inode: &mut Inode| inode.unsynced.clear();
-        let keep = |inode: &mut Inode| {
-            for change in std::mem::take(&mut inode.unsynced) {
-                apply(&mut inode.durable, &change);
-            }
-        };
-        self.act("sync", false, lose, keep)
+        self.act("sync", false, Inode::lose, Inode::sync)
     }
 }
 

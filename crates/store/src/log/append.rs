@@ -165,6 +165,7 @@ impl Log {
     fn added(&mut self, offset: usize, len: usize, crc: u32) -> Appended {
         let lsn = self.next;
         self.next = lsn.next();
+        self.appended_bytes += int::u64_from(len);
         let mut start = 0;
         if let Some(frame) = &mut self.open_frame {
             frame.count += 1;

@@ -10,6 +10,8 @@ use crate::{
     ids::Lsn,
     log::{Log, Poisoned},
     manifest::{Entry, Seal},
+    mark::{self, Mark},
+    mutant::{self, Mutant},
 };
 
 /// Room is given in blocks.
@@ -80,7 +82,11 @@ impl CommitJob {
             match self.take(&step) {
                 Ok(()) => (),
                 Err(Trouble::Fault(error)) => return self.done(Outcome::Failed(error)),
+                Err(Trouble::Shortage(_)) if mutant::enabled(Mutant::NoSpaceAcknowledged) => {
+                    return self.pretended();
+                }
                 Err(Trouble::Shortage(_)) => {
+                    mark::hit(Mark::Stalled);
                     self.files.set_space_low(true);
                     self.steps.push_front(step);
                     return self.stalled();
@@ -123,6 +129,7 @@ impl CommitJob {
             manifest.next_segment = manifest.next_segment.max(next.segment + 1);
             manifest.durable = manifest.durable.max(durable);
         })?;
+        mark::hit(Mark::Rolled);
         self.progress.sealed = sealed.map(|(segment, _)| segment).or(self.progress.sealed);
         self.progress.created.push((next.segment, Arc::clone(&file)));
         self.progress.file = Some(file);
@@ -130,8 +137,15 @@ impl CommitJob {
     }
 
     fn sync(&mut self) -> Result<(), DiskError> {
-        if let Some(file) = &self.progress.file {
-            file.sync()?;
+        if let Some(file) =
+            self.progress.file.as_ref().filter(|_| !mutant::enabled(Mutant::AckBeforeSync))
+        {
+            let synced = file.sync();
+            if synced.is_err() && mutant::enabled(Mutant::SyncRetried) {
+                file.sync()?;
+            } else {
+                synced?;
+            }
         }
         self.progress.synced = self.progress.written;
         self.progress.witnessed = self.progress.watermark;
@@ -140,6 +154,19 @@ impl CommitJob {
 
     fn done(self, outcome: Outcome) -> CommitDone {
         CommitDone { progress: self.progress, outcome }
+    }
+
+    /// Mutant: what finds no room counts as written.
+    fn pretended(mut self) -> CommitDone {
+        let written = |step: &Step| match step {
+            Step::Write { last, watermark, .. } => Some((*last, *watermark)),
+            Step::Roll { .. } => None,
+        };
+        if let Some((last, watermark)) = self.steps.iter().rev().find_map(written) {
+            (self.progress.written, self.progress.synced) = (last, last);
+            (self.progress.watermark, self.progress.witnessed) = (watermark, watermark);
+        }
+        self.done(Outcome::Finished)
     }
 
     fn stalled(mut self) -> CommitDone {
@@ -214,6 +241,7 @@ impl Log {
             }
         }
         if let Outcome::Failed(error) = outcome {
+            mark::hit(Mark::CommitFailed);
             return Err(self.poison(Poisoned::Disk(error)));
         }
         if let Some(poison) = &self.poison {

@@ -1,5 +1,6 @@
 //! Opening a log: what is there, what of it is true, and a fresh segment to go on with.
 
+mod copy;
 mod error;
 mod inventory;
 mod loss;
@@ -7,22 +8,20 @@ mod walk;
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use bytes::BytesMut;
-use tradewind_subject::int;
-
 use crate::{
     disk::{Disk, DiskError},
     files,
     frame::Salt,
-    ids::{Lsn, Position},
+    ids::Lsn,
     log::{
         Log, LogOptions,
-        append::FRAME_BYTES_MAX,
         chains::Chains,
         scan::Scan,
         segment::{self, Segment},
     },
     manifest::{Entry, Manifest, Role, SLOTS},
+    mark::{self, Mark},
+    mutant::{self, Mutant},
 };
 use inventory::Inventory;
 use loss::Suspicion;
@@ -133,9 +132,13 @@ impl Log {
         for segment in inventory.segments.iter().filter(|id| n_known <= **id) {
             // A name that is already there may not be durable, and using it again would not make
             // it so.
+            mark::hit(Mark::LeftoverRemoved);
             self.files.disk.remove(&files::segment_name(*segment))?;
         }
         let (old, copy) = match tail {
+            Some(OldTail { entry, pieces, copy }) if mutant::enabled(Mutant::TailTrusted) => {
+                (Some(entry), self.keep_tail(entry, copy, &pieces)?)
+            }
             Some(OldTail { entry, pieces, copy }) => (Some(entry), self.copy_tail(copy, &pieces)?),
             None => (None, None),
         };
@@ -152,9 +155,9 @@ impl Log {
         })?;
         self.files.pool.lock().capacity =
             segment::next_capacity(&self.options.segment_bytes, self.bytes_total);
-        let Recovery { n_records, n_sidecars, cut, damage, epoch, .. } = recovery;
+        let Recovery { n_records, n_sidecars, cut, damage, .. } = recovery;
         self.clear_away(inventory, n_known, (old, is_damaged))?;
-        let epoch = epoch + 1;
+        let epoch = self.files.epoch;
         let report =
             RecoveryReport { epoch, n_segments, n_sidecars, n_records, last, cut, damage };
         Ok((self, report))
@@ -177,65 +180,22 @@ impl Log {
         for segment in inventory.segments.iter().filter(unnamed) {
             let name = files::segment_name(*segment);
             match old.filter(|entry| entry.segment == *segment) {
-                Some(_) if is_damaged => disk.rename(&name, &files::damaged_name(*segment))?,
+                Some(_) if is_damaged => {
+                    mark::hit(Mark::DamagedTailKept);
+                    disk.rename(&name, &files::damaged_name(*segment))?;
+                }
                 Some(entry) => {
+                    mark::hit(Mark::OldTailKept);
                     let file = disk.open(&name)?;
                     self.files.retire(*segment, entry.capacity, &file)?;
                 }
-                None => disk.remove(&name)?,
+                None => {
+                    mark::hit(Mark::UnnamedRemoved);
+                    disk.remove(&name)?;
+                }
             }
         }
         Ok(())
-    }
-
-    /// Writes what was found of the old tail into a new segment, at the same offsets, and syncs.
-    fn copy_tail(
-        &mut self,
-        mut tail: Segment,
-        pieces: &[Piece],
-    ) -> Result<Option<Segment>, OpenError> {
-        if pieces.is_empty() {
-            return Ok(None);
-        }
-        let (salt, epoch) = (self.files.salt, self.files.epoch);
-        let head = self.files.layout.segment_head;
-        let least = tail.end;
-        let sizes = &self.options.segment_bytes;
-        tail.capacity = segment::next_capacity(sizes, self.bytes_total).max(least);
-        (tail.end, tail.content) = (head, 0);
-        let file = self.files.start_segment(tail.id, tail.capacity, tail.first)?;
-        let mut batch = BytesMut::new();
-        let mut cached = Vec::new();
-        for (index, piece) in pieces.iter().enumerate() {
-            let from = batch.len();
-            match piece {
-                Piece::Frame(frame) => {
-                    let trailer = frame.copy_into(&mut batch, epoch, tail.id, salt);
-                    cached.push((tail.end, from, batch.len(), frame.last));
-                    let len = int::u32_saturating(frame.bytes.len());
-                    tail.add_frame(len, trailer, frame.last);
-                }
-                Piece::Raw(bytes) => {
-                    batch.extend_from_slice(bytes);
-                    tail.end += int::u32_saturating(bytes.len());
-                }
-            }
-            if FRAME_BYTES_MAX <= batch.len() || index + 1 == pieces.len() {
-                let bytes = batch.split().freeze();
-                let at = tail.end - int::u32_saturating(bytes.len());
-                file.write_at(u64::from(at), &bytes)?;
-                for (offset, from, to, last) in cached.drain(..) {
-                    let start = Position { segment: tail.id, offset };
-                    self.tail_frames.push(start, bytes.slice(from..to), last);
-                }
-                self.tail_frames.trim(tail.last);
-            }
-        }
-        file.sync()?;
-        tail.file = Some(file);
-        self.next_segment += 1;
-        self.bytes_total += u64::from(tail.capacity);
-        Ok(Some(tail))
     }
 }
 
@@ -272,13 +232,18 @@ impl<'r> Recovery<'r> {
         inventory: &Inventory,
         next_segment: u32,
     ) -> Result<(), OpenError> {
+        if mutant::enabled(Mutant::StaleManifest) {
+            return Ok(());
+        }
         for segment in inventory.segments.iter().filter(|id| next_segment <= **id) {
+            mark::hit(Mark::UnlistedTolerated);
             let name = files::segment_name(*segment);
             let file = self.disk.open(&name)?;
             let mut scan = Scan::new(name, *segment, file, self.salt)?;
             let mut at = 0;
             while let Some((found, header)) = scan.next_header(at)? {
                 if !header.copied {
+                    mark::hit(Mark::OldManifest);
                     let what = "the manifest is older than a segment";
                     return Err(corrupt(SLOTS[0], 0, header.first, what));
                 }
@@ -295,7 +260,9 @@ impl<'r> Recovery<'r> {
             match entry.seal {
                 Some(seal) => found.sealed.push(self.read_sealed(*entry, seal)?),
                 None if index + 1 == state.entries.len() => {
-                    let (pieces, copy) = self.read_tail(*entry, state.next_segment)?;
+                    let kept = mutant::enabled(Mutant::TailTrusted);
+                    let id = if kept { entry.segment } else { state.next_segment };
+                    let (pieces, copy) = self.read_tail(*entry, id)?;
                     found.tail = Some(OldTail { entry: *entry, pieces, copy });
                 }
                 None => {

@@ -15,6 +15,7 @@ use crate::{
     ids::{Lsn, StreamId},
     log::segment::Segment,
     manifest::Seal,
+    mutant::{self, Mutant},
     record::{
         Record,
         codec::{self, Body, Decoded},
@@ -243,7 +244,8 @@ impl<'a> Sidecar<'a> {
     pub(crate) fn open(bytes: &'a [u8], salt: Salt, segment: &Identity) -> Option<Sidecar<'a>> {
         let (covered, crc) = bytes.split_last_chunk()?;
         let (head, mut rest) = covered.split_first_chunk::<HEAD>()?;
-        let is_mine = head.starts_with(&segment.head());
+        let trusted = mutant::enabled(Mutant::SidecarTrusted);
+        let is_mine = trusted || head.starts_with(&segment.head());
         if !is_mine || salt.sum(covered) != u32::from_le_bytes(*crc) {
             return None;
         }

@@ -9,6 +9,7 @@ use crate::{
     disk::{DiskError, Trouble},
     files::{self, Files, Spare},
     log::{Log, Poisoned},
+    mark::{self, Mark},
 };
 
 /// Refills the pool of spare segments. Run it when the disk has nothing better to do, and hand the
@@ -57,6 +58,7 @@ impl PoolJob {
                 at += len;
             }
             file.sync()?;
+            mark::hit(Mark::PoolFilled);
             self.files.pool.lock().spares.push(Spare { name, capacity, file });
         }
         let is_low = self.files.disk.space()?.free < reserve || !self.files.has_reserve(reserve);
@@ -154,6 +156,9 @@ impl Log {
     /// later ones lie.
     pub fn pooled(&mut self, done: PoolDone) -> Result<(), Poisoned> {
         self.pooling = false;
-        done.0.map_err(|error| self.poison(Poisoned::Disk(error)))
+        done.0.map_err(|error| {
+            mark::hit(Mark::PoolFailed);
+            self.poison(Poisoned::Disk(error))
+        })
     }
 }

@@ -90,7 +90,7 @@ fn a_flipped_bit_is_an_error_or_harmless() {
             let copy = disk.survivor(Survival::Kill);
             let mut flipped = content.clone();
             flipped[at] ^= 1 << (at % 8);
-            copy.set_content(&name, flipped);
+            copy.set_content(&name, &flipped);
 
             n_errors += u32::from(check_all_or_error(&copy, &facts, &format!("{name} at {at}")));
         }
@@ -120,7 +120,7 @@ fn a_truncated_file_is_an_error_unless_it_held_nothing() {
             let mut content = content.clone().unwrap();
             let was_used = content.iter().skip(len).any(|byte| *byte != 0);
             content.truncate(len);
-            copy.set_content(&name, content);
+            copy.set_content(&name, &content);
 
             let error = check_all_or_error(&copy, &facts, &format!("{name} to {len}"));
 
@@ -154,7 +154,7 @@ fn frame_at(index: usize) -> usize {
 fn flip(disk: &FaultDisk, at: usize) {
     let mut content = disk.content(SEGMENT).unwrap();
     content[at] ^= 1;
-    disk.set_content(SEGMENT, content);
+    disk.set_content(SEGMENT, &content);
 }
 
 #[test]
@@ -211,7 +211,7 @@ fn an_older_state_of_a_segment_is_an_error() {
     }
     drop(log);
 
-    disk.set_content(SEGMENT, old);
+    disk.set_content(SEGMENT, &old);
 
     assert_eq!(corruption(&disk).lsn, Lsn(2));
 }
@@ -227,7 +227,7 @@ fn what_a_start_has_copied_is_known_to_be_durable() {
     let mut content = disk.content(name).unwrap();
 
     content[frame_at(0) + 60] ^= 1;
-    disk.set_content(name, content);
+    disk.set_content(name, &content);
 
     assert_eq!(corruption(&disk).lsn, Lsn(1));
 }
@@ -245,7 +245,7 @@ fn a_segment_of_another_history_is_an_error() {
         }
     }
 
-    disk.set_content(SEGMENT, other.content(SEGMENT).unwrap());
+    disk.set_content(SEGMENT, &other.content(SEGMENT).unwrap());
 
     assert_eq!(corruption(&disk).file, SEGMENT);
 }
@@ -313,7 +313,7 @@ fn a_store_of_a_newer_version_is_left_alone() {
         content[10] = 9;
         let crc = crc32c::crc32c(&content[..covered]);
         content[covered..covered + 4].copy_from_slice(&crc.to_le_bytes());
-        copy.set_content(slot, content);
+        copy.set_content(slot, &content);
 
         assert!(matches!(open(&copy), Err(OpenError::Newer { needs: 9, .. })));
     }

@@ -13,7 +13,7 @@ use crate::{fuzz, install, say, tidy};
 const SUITE_SERVER: &str = "TRADEWIND_SUITE_SERVER";
 
 /// All steps in their order: what is quick and what others need comes first.
-pub(super) const STEPS: [Step; 21] = [
+pub(super) const STEPS: [Step; 22] = [
     Step {
         name: "install",
         needs_build: false,
@@ -37,6 +37,7 @@ pub(super) const STEPS: [Step; 21] = [
         needs_build: true,
         run: |it, tally| test(cargo(it, &["test", "--workspace", "--no-fail-fast"]), tally),
     },
+    Step { name: "sim", needs_build: false, run: sim },
     Step { name: "suite-theirs", needs_build: true, run: suite_theirs },
     Step { name: "python", needs_build: true, run: |it, tally| test(pytest(it), tally) },
     Step { name: "python-theirs", needs_build: false, run: python_theirs },
@@ -89,6 +90,25 @@ fn build(checkout: &Checkout, tally: &mut Tally) -> Result<Outcome> {
         }
         other => Ok(other),
     }
+}
+
+/// The simulator: seeds, the fixed script, damage, and whether it finds seeded bugs.
+fn sim(checkout: &Checkout, tally: &mut Tally) -> Result<Outcome> {
+    let rooms: [&[&str]; 4] = [
+        &["run", "--crashes", "50000", "--covered"],
+        &["script"],
+        &["rot", "--cases", "10000"],
+        &["mutants"],
+    ];
+    let mut outcome = Outcome::Passed;
+    for room in rooms {
+        // A build of its own: seeded bugs are compiled into nothing else.
+        let run = ["run", "--quiet", "--profile", "sim", "-p", "tradewind-sim", "--"];
+        if check(cargo(checkout, &[&run, room].concat()), tally)? == Outcome::Failed {
+            outcome = Outcome::Failed;
+        }
+    }
+    Ok(outcome)
 }
 
 /// The suite that drives our server, driving nats-server.

@@ -116,6 +116,15 @@ pub(crate) fn check(package: &Package, manifest: &str, text: &str) -> Vec<Findin
             ));
         }
     }
+    if !["sim", "store"].contains(&short)
+        && let Some(index) = text.lines().position(|line| line.contains("mutants"))
+    {
+        let what = format!("{short} asks for seeded bugs");
+        findings.push(
+            Finding::new(manifest, index + 1, &what)
+                .remedy("the feature `mutants` of the store is for the simulator only"),
+        );
+    }
     findings
 }
 
@@ -183,6 +192,22 @@ mod tests {
             ["crates/store/Cargo.toml:1: store must not depend on tokio"]
         );
         assert!(found("server", &[("tokio", None)]).is_empty());
+    }
+
+    #[test]
+    fn seeded_bugs_are_for_the_simulator_only() {
+        let text = "tradewind-store = { workspace = true, features = [\"mutants\"] }\n";
+        let found = |name: &str| {
+            let package = Package {
+                name: format!("tradewind-{name}"),
+                manifest_path: PathBuf::new(),
+                dependencies: Vec::new(),
+                targets: Vec::new(),
+            };
+            check(&package, &format!("crates/{name}/Cargo.toml"), text).len()
+        };
+
+        assert_eq!((found("sim"), found("cli"), found("server")), (0, 1, 1));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::{
 use bytes::Bytes;
 use tradewind_subject::int;
 
-use super::{Fault, Survival};
+use super::{Fault, Survival, content::Content};
 use crate::disk::DiskError;
 
 /// The unit in which a power loss keeps or drops unsynced data.
@@ -23,6 +23,7 @@ pub(super) struct State {
     pub(super) dir_changes: Vec<DirChange>,
     pub(super) locks: BTreeSet<String>,
     pub(super) ops: u64,
+    pub(super) syncs: u64,
     pub(super) faults: Vec<Fault>,
     pub(super) crashed: bool,
 }
@@ -36,9 +37,11 @@ pub(super) enum DirChange {
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Inode {
-    pub(super) live: Vec<u8>,
-    pub(super) durable: Vec<u8>,
-    pub(super) unsynced: Vec<Change>,
+    pub(super) live: Content,
+    durable: Content,
+    unsynced: Vec<Change>,
+    /// A sync failed: what is read is not what is on the disk, even if nothing is unsynced.
+    diverged: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -57,9 +60,21 @@ impl State {
     ) -> Result<(), DiskError> {
         let at = self.ops;
         self.ops += 1;
-        self.crashed |= self.faults.contains(&Fault::Crash(at));
+        let sync = (op == "sync").then_some(self.syncs);
+        self.syncs += u64::from(sync.is_some());
+        self.crashed |= self.faults.iter().any(|fault| match fault {
+            Fault::Crash(op) => *op == at,
+            Fault::CrashSync(number) => sync == Some(*number),
+            _ => false,
+        });
+        let broken = |fault: &Fault| match fault {
+            Fault::Io(op) => *op == at,
+            Fault::IoFrom(op) => *op <= at,
+            Fault::IoSync(number) => sync == Some(*number),
+            Fault::Crash(_) | Fault::CrashSync(_) | Fault::Full(_) => false,
+        };
         let full = |fault: &Fault| matches!(fault, Fault::Full(from) if *from <= at);
-        if self.crashed || self.faults.contains(&Fault::Io(at)) {
+        if self.crashed || self.faults.iter().any(broken) {
             let source = io::Error::from_raw_os_error(rustix::io::Errno::IO.raw_os_error());
             return Err(DiskError::from_io(op, name, source));
         }
@@ -87,11 +102,33 @@ impl State {
         number.ok_or_else(|| DiskError::NotFound { name: name.to_owned() })
     }
 
-    pub(super) fn surviving_names(
-        &self,
-        survival: Survival,
-        dice: &mut Dice,
-    ) -> BTreeMap<String, u64> {
+    /// What the next process finds on a machine that stayed up.
+    pub(super) fn after_kill(&self) -> State {
+        State {
+            inodes: self.inodes.clone(),
+            next_inode: self.next_inode,
+            live: self.live.clone(),
+            durable: self.durable.clone(),
+            dir_changes: self.dir_changes.clone(),
+            ..State::default()
+        }
+    }
+
+    /// What is found when the machine comes up again.
+    pub(super) fn after_power_loss(&self, survival: Survival) -> State {
+        let mut dice = Dice::new(survival);
+        let live = self.surviving_names(survival, &mut dice);
+        let mut inodes = BTreeMap::new();
+        for number in live.values() {
+            if let Some(inode) = self.inodes.get(number) {
+                inodes.insert(*number, Inode::of(inode.surviving(survival, &mut dice)));
+            }
+        }
+        let (next_inode, durable) = (self.next_inode, live.clone());
+        State { inodes, next_inode, live, durable, ..State::default() }
+    }
+
+    fn surviving_names(&self, survival: Survival, dice: &mut Dice) -> BTreeMap<String, u64> {
         let n_changes = self.dir_changes.len();
         let n_kept = match survival {
             Survival::PowerNone => 0,
@@ -122,22 +159,46 @@ pub(super) fn apply_to_dir(names: &mut BTreeMap<String, u64>, change: &DirChange
 }
 
 impl Inode {
+    /// A file that is on the disk as it is read.
+    pub(super) fn of(content: Content) -> Inode {
+        Inode { live: content.clone(), durable: content, unsynced: Vec::new(), diverged: false }
+    }
+
+    pub(super) fn sync(&mut self) {
+        if !self.diverged {
+            self.durable = self.live.clone();
+            self.unsynced.clear();
+            return;
+        }
+        for change in std::mem::take(&mut self.unsynced) {
+            apply(&mut self.durable, &change);
+        }
+    }
+
+    /// A sync that failed: the pages count as clean.
+    pub(super) fn lose(&mut self) {
+        self.diverged |= !self.unsynced.is_empty();
+        self.unsynced.clear();
+    }
+
     pub(super) fn change(&mut self, change: Change) {
         apply(&mut self.live, &change);
         self.unsynced.push(change);
     }
 
-    pub(super) fn surviving(&self, survival: Survival, dice: &mut Dice) -> Vec<u8> {
+    fn surviving(&self, survival: Survival, dice: &mut Dice) -> Content {
+        if self.unsynced.is_empty() && !self.diverged {
+            return self.live.clone();
+        }
         let mut content = self.durable.clone();
         match survival {
-            Survival::Kill => return self.live.clone(),
-            Survival::PowerNone => (),
+            Survival::Kill | Survival::PowerNone => (),
             Survival::PowerAll => self.unsynced.iter().for_each(|c| apply(&mut content, c)),
             Survival::PowerPrefix(_) => {
                 let n_kept = dice.below(self.unsynced.len() + 1);
                 self.unsynced[..n_kept].iter().for_each(|c| apply(&mut content, c));
                 if let Some(Change::Write(at, bytes)) = self.unsynced.get(n_kept) {
-                    let torn = dice.below(bytes.len() / SECTOR + 1) * SECTOR;
+                    let torn = dice.below(bytes.len() + 1);
                     apply(&mut content, &Change::Write(*at, bytes.slice(..torn)));
                 }
             }
@@ -155,7 +216,7 @@ impl Inode {
     }
 }
 
-fn keep_sectors(content: &mut Vec<u8>, at: usize, bytes: &Bytes, dice: &mut Dice) {
+fn keep_sectors(content: &mut Content, at: usize, bytes: &Bytes, dice: &mut Dice) {
     let mut from = 0;
     while from < bytes.len() {
         let to = (SECTOR - (at + from) % SECTOR + from).min(bytes.len());
@@ -166,31 +227,25 @@ fn keep_sectors(content: &mut Vec<u8>, at: usize, bytes: &Bytes, dice: &mut Dice
     }
 }
 
-pub(super) fn apply(content: &mut Vec<u8>, change: &Change) {
+fn apply(content: &mut Content, change: &Change) {
     match change {
-        Change::Write(at, bytes) => {
-            let end = at + bytes.len();
-            if content.len() < end {
-                content.resize(end, 0);
-            }
-            content[*at..end].copy_from_slice(bytes);
-        }
-        Change::Resize(len) => content.resize(*len, 0),
+        Change::Write(at, bytes) => content.write(*at, bytes),
+        Change::Resize(len) => content.resize(*len),
     }
 }
 
 /// A small generator of numbers, the same for the same seed.
-pub(super) struct Dice(u64);
+struct Dice(u64);
 
 impl Dice {
-    pub(super) fn new(survival: Survival) -> Dice {
+    fn new(survival: Survival) -> Dice {
         match survival {
             Survival::PowerPrefix(seed) | Survival::PowerSectors(seed) => Dice(seed),
             _ => Dice(0),
         }
     }
 
-    pub(super) fn below(&mut self, bound: usize) -> usize {
+    fn below(&mut self, bound: usize) -> usize {
         // splitmix64
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;

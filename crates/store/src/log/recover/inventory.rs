@@ -16,6 +16,8 @@ use crate::{
         segment::{self, Segment},
     },
     manifest::{Manifest, ManifestFile, Role, SLOTS, Slot},
+    mark::{self, Mark},
+    mutant::{self, Mutant},
 };
 
 /// The names in the directory, all of them known.
@@ -60,7 +62,7 @@ impl Inventory {
             let bytes = file.read_at(0, int::usize_from(file.size()?))?;
             match Manifest::decode(&bytes) {
                 Slot::Newer(needs) => return Err(OpenError::Newer { needs, reads: FORMAT }),
-                Slot::Unreadable => (),
+                Slot::Unreadable => mark::hit(Mark::OneSlotUnreadable),
                 Slot::Valid(found) => {
                     if latest.as_ref().is_none_or(|latest| latest.generation < found.generation) {
                         latest = Some(found);
@@ -73,6 +75,7 @@ impl Inventory {
                 let [first, second] = SLOTS.map(|slot| match disk.open(slot) {
                     // Both hold the same: it is made anew from the other one.
                     Err(DiskError::NotFound { .. }) => {
+                        mark::hit(Mark::MissingManifest);
                         let file = disk.create(slot)?;
                         disk.sync_dir().map(|()| file)
                     }
@@ -82,12 +85,16 @@ impl Inventory {
                 Ok(Some(ManifestFile::new(latest, slots)?))
             }
             None if self.segments.is_empty() => Ok(None),
-            None => Err(corrupt(SLOTS[0], 0, Lsn::ZERO, "there is no readable manifest")),
+            None => {
+                mark::hit(Mark::NoManifest);
+                Err(corrupt(SLOTS[0], 0, Lsn::ZERO, "there is no readable manifest"))
+            }
         }
     }
 
     /// Starts a store; its manifest is first written when the recovery, of nothing, ends.
     pub(super) fn create(disk: &dyn Disk, instance: [u8; 16]) -> Result<ManifestFile, OpenError> {
+        mark::hit(Mark::NewStore);
         for slot in SLOTS {
             // Left by a start that failed: the name may not be durable, and using it again would
             // not make it so.
@@ -115,6 +122,7 @@ impl Inventory {
         let pool = Pool { spares: Vec::new(), capacity, wanted, next_number };
         for number in &self.spares {
             // Its last life may have ended in a failed sync: that the room is there proves nothing.
+            mark::hit(Mark::SpareRemoved);
             disk.remove(&files::spare_name(*number))?;
         }
         if self.has_reserve {
@@ -125,7 +133,7 @@ impl Inventory {
             disk,
             layout: Layout::DISK,
             salt: Salt::new(state.instance),
-            epoch: state.epoch + 1,
+            epoch: state.epoch + u64::from(!mutant::enabled(Mutant::EpochNotRaised)),
             manifest: Some(Mutex::new(manifest)),
             pool: Mutex::new(pool),
             space_low: false.into(),

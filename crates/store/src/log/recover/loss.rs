@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use super::{Found, Lost, OpenError, Recovery};
 use crate::{
     ids::{Lsn, StreamId},
+    mark::{self, Mark},
     record::{
         Record,
         codec::{Body, Decoded},
@@ -89,6 +90,7 @@ impl Recovery<'_> {
     }
 
     fn lose(&mut self, stream: Option<StreamId>) -> Result<(), OpenError> {
+        mark::hit(if stream.is_some() { Mark::StreamLost } else { Mark::UnknownLost });
         if self.damage.is_empty() {
             let file = "the log".to_owned();
             self.harm(file, 0, self.next, "a stream's record is missing");

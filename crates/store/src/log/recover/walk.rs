@@ -17,6 +17,8 @@ use crate::{
         sidecar::{Identity, Sidecar},
     },
     manifest::{Entry, Role, SLOTS, Seal},
+    mark::{self, Mark},
+    mutant::{self, Mutant},
     record::{
         Record,
         codec::{self, Body, Decoded},
@@ -87,11 +89,17 @@ impl Recovery<'_> {
     ) -> Result<Segment, OpenError> {
         let role = segment.role;
         if role == Role::Cold {
+            mark::hit(Mark::ColdRead);
             self.next = segment.first;
+        } else {
+            mark::hit(Mark::SealedRead);
         }
         let walk = self.walk(Walk { scan, role, segment, pieces: Vec::new(), is_tail: false })?;
         let mut segment = walk.segment;
         segment.is_damaged = n_damages < self.damage.len();
+        if mutant::enabled(Mutant::SealNotChecked) {
+            return Ok(segment);
+        }
         if !segment.is_damaged && segment.seal() != seal {
             // Each record is valid, and all together they are not what was written.
             let what = "a segment is not what was sealed";
@@ -146,6 +154,7 @@ impl Recovery<'_> {
         let name = files::segment_name(entry.segment);
         let file = match self.disk.open(&name) {
             Err(DiskError::NotFound { .. }) => {
+                mark::hit(Mark::MissingSegment);
                 self.harm(name, 0, entry.first, "a segment is missing");
                 return Ok(None);
             }
@@ -157,8 +166,10 @@ impl Recovery<'_> {
         let is_long = least <= scan.len;
         let has_head = is_segment_head(&scan.bytes(0, 64)?, self.salt, entry.segment);
         if !is_long {
+            mark::hit(Mark::TruncatedSegment);
             self.harm(name, int::u64_from(scan.len), entry.first, "a segment is truncated");
         } else if !has_head {
+            mark::hit(Mark::DamagedHead);
             self.harm(name, 0, entry.first, "the head of a segment is damaged");
         }
         scan.len = scan.len.min(least);
@@ -178,6 +189,7 @@ impl Recovery<'_> {
         let file = self.disk.open(&name)?;
         let bytes = file.read_at(0, int::usize_from(file.size()?))?;
         let Some(mut sidecar) = Sidecar::open(&bytes, self.salt, identity) else {
+            mark::hit(Mark::SidecarBad);
             return Ok(false);
         };
         while let Some(entry) = sidecar.next() {
@@ -187,6 +199,7 @@ impl Recovery<'_> {
             let len = entry.place.len;
             self.record(segment, (position, len), &entry.decoded, entry.payload_len)?;
         }
+        mark::hit(Mark::SidecarRead);
         segment.has_sidecar = true;
         self.n_sidecars += 1;
         Ok(true)
@@ -201,6 +214,10 @@ impl Recovery<'_> {
                 continue;
             }
             if walk.is_tail && !self.was_synced(&mut walk.scan, at)? {
+                break;
+            }
+            mark::hit(if walk.is_tail { Mark::DamagedTail } else { Mark::DamagedSealed });
+            if mutant::enabled(Mutant::SealNotChecked) && !walk.is_tail {
                 break;
             }
             let later = self.next_frame(&mut walk, at)?;
@@ -262,7 +279,7 @@ impl Recovery<'_> {
 
     /// Whether something says that what should be at this place of the tail was synced once.
     fn was_synced(&mut self, scan: &mut Scan, at: usize) -> Result<bool, OpenError> {
-        let mut cut = None;
+        let (mut cut, mut n_later) = (None, 0);
         let mut from = at;
         while let Some((found, header)) = scan.next_header(from)? {
             if self.epoch < header.epoch {
@@ -272,10 +289,17 @@ impl Recovery<'_> {
             self.durable = self.durable.max(header.watermark);
             let file = scan.name.clone();
             cut = Some(Cut { file, offset: int::u64_from(at), lsn: self.next });
+            n_later += usize::from(at < found);
             from = found + 1;
         }
-        if self.next <= self.durable {
+        if self.next <= self.durable && !mutant::enabled(Mutant::CutAtFirstBad) {
             return Ok(true);
+        }
+        if cut.is_some() {
+            mark::hit(Mark::TornEnd);
+            if 0 < n_later {
+                mark::hit(Mark::TornBeforeOthers);
+            }
         }
         self.cut = cut;
         Ok(false)
@@ -340,6 +364,7 @@ impl Recovery<'_> {
             if walk.role == Role::Log {
                 self.gap(self.next, decoded.lsn.prev());
             }
+            mark::hit(Mark::Salvaged);
             let offset = int::u32_saturating(at + from);
             let place = (Position { segment: walk.segment.id, offset }, int::u32_saturating(len));
             let payload_len = payload_len(&decoded);
@@ -364,7 +389,11 @@ impl Recovery<'_> {
         if !is_cold {
             self.link(decoded)?;
         }
-        let Body::Record(record) = decoded.body else { return Ok(()) };
+        let Body::Record(record) = decoded.body else {
+            mark::hit(Mark::ReplayIdle);
+            return Ok(());
+        };
+        mark::hit(Mark::of_replayed(&record));
         if let Record::Publish { stream, seq, .. } = record {
             segment.live += u64::from(len);
             segment.spans.add(stream, seq);

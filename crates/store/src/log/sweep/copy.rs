@@ -19,6 +19,8 @@ use crate::{
         sidecar::{Builder, Identity, Place},
     },
     manifest::Role,
+    mark::{self, Mark},
+    mutant::{self, Mutant},
     record::{
         Record,
         codec::{self, Body},
@@ -246,6 +248,9 @@ impl CopyJob {
     }
 
     fn sync(&self) -> Result<(), DiskError> {
+        if mutant::enabled(Mutant::MoveNotSynced) {
+            return Ok(());
+        }
         self.file.as_ref().map_or(Ok(()), |file| file.sync())
     }
 
@@ -325,11 +330,13 @@ impl Log {
     pub fn copied(&mut self, done: CopyDone) -> Result<Copied, Poisoned> {
         match done.0 {
             Ok(job) if job.is_over() && job.target.file.is_some() => {
+                mark::hit(Mark::Copied);
                 let CopyJob { target, moved, .. } = job;
                 Ok(Copied::All { target: Box::new(Target(target)), moved })
             }
             Ok(job) => Ok(Copied::More(Box::new(job))),
             Err(failure) => {
+                mark::hit(Mark::CopyGivenUp);
                 self.sweeping = false;
                 match failure {
                     Failure::Trouble(Trouble::Shortage(_)) => self.files.set_space_low(true),

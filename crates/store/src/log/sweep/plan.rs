@@ -13,6 +13,8 @@ pub struct Sweep {
     pub kind: SweepKind,
     /// The last record of the log that leaves it; zero for cold segments.
     pub log_through: Lsn,
+    /// Bytes that nobody needs any more, or that the log has no longer.
+    pub freed_bytes: u64,
 }
 
 /// What becomes of the messages that live in swept segments.
@@ -139,7 +141,12 @@ fn dead_bytes(segment: &SegmentInfo) -> u64 {
 fn sweep(segments: &[SegmentInfo], kind: SweepKind) -> Option<Sweep> {
     let last = segments.last()?;
     let log_through = if last.role == Role::Log { last.last } else { Lsn::ZERO };
-    Some(Sweep { sources: segments.iter().map(|it| it.id).collect(), kind, log_through })
+    let freed_bytes = match kind {
+        SweepKind::Adopt => segments.iter().map(|it| u64::from(it.len)).sum(),
+        SweepKind::Drop | SweepKind::Copy => gain(segments),
+    };
+    let sources = segments.iter().map(|it| it.id).collect();
+    Some(Sweep { sources, kind, log_through, freed_bytes })
 }
 
 #[cfg(test)]

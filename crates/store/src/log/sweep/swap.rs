@@ -5,10 +5,12 @@ use std::sync::Arc;
 use super::{Sweep, SweepKind, copy::Target};
 use crate::{
     disk::{DiskError, DiskFile, Trouble},
-    files::Files,
+    files::{self, Files},
     ids::Lsn,
     log::{Log, Poisoned, segment::Segment},
     manifest::{Entry, Role},
+    mark::{self, Mark},
+    mutant::{self, Mutant},
 };
 
 /// Changes the manifest for a sweep. Run it where blocking is allowed, and hand the result to
@@ -52,8 +54,16 @@ pub struct RetireDone(Result<(), DiskError>);
 impl SwapJob {
     /// Does it. Blocks.
     pub fn run(self) -> SwapDone {
-        let done = self.swap();
+        let early = mutant::enabled(Mutant::UnlinkedFirst) && self.sweep.kind != SweepKind::Adopt;
+        let gone = if early { self.unlink() } else { Ok(()) };
+        let done = gone.map_err(Trouble::Fault).and_then(|()| self.swap());
         SwapDone(self, done)
+    }
+
+    /// Mutant: the files go before the manifest stops naming them.
+    fn unlink(&self) -> Result<(), DiskError> {
+        let names = self.sweep.sources.iter().map(|id| files::segment_name(*id));
+        names.into_iter().try_for_each(|name| self.files.disk.remove(&name))
     }
 
     fn swap(&self) -> Result<(), Trouble> {
@@ -90,7 +100,7 @@ impl RetireJob {
             if has_sidecar {
                 self.files.remove_sidecar(id)?;
             }
-            if let Some(file) = file {
+            if let Some(file) = file.filter(|_| !mutant::enabled(Mutant::UnlinkedFirst)) {
                 self.files.retire(id, capacity, &file)?;
             }
         }
@@ -134,6 +144,11 @@ impl Log {
             }
             Ok(()) => (),
         }
+        mark::hit(match sweep.kind {
+            SweepKind::Drop => Mark::Dropped,
+            SweepKind::Adopt => Mark::Adopted,
+            SweepKind::Copy => Mark::Swapped,
+        });
         if sweep.kind == SweepKind::Adopt {
             for id in &sweep.sources {
                 if let Some(mut segment) = self.take_segment(*id) {
@@ -171,6 +186,9 @@ impl Log {
     /// An I/O error poisons the log.
     pub fn retired(&mut self, done: RetireDone) -> Result<(), Poisoned> {
         self.sweeping = false;
-        done.0.map_err(|error| self.poison(Poisoned::Disk(error)))
+        done.0.map_err(|error| {
+            mark::hit(Mark::RetireFailed);
+            self.poison(Poisoned::Disk(error))
+        })
     }
 }

@@ -9,6 +9,7 @@ mod receive;
 mod stream;
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, BTreeSet, VecDeque},
     rc::Rc,
 };
@@ -17,7 +18,7 @@ pub(crate) use self::{
     consumer::{Acked, ConsumerModel},
     stream::{Msg, StreamState},
 };
-use crate::script::{ConsumerSpec, StreamSpec};
+use crate::script::{ConsumerSpec, Kind, StreamSpec};
 
 /// What is expected on a reply subject.
 #[derive(Clone, Debug)]
@@ -48,6 +49,10 @@ pub(crate) struct Model {
     /// The operation being done.
     pub(crate) op: u64,
     pub(crate) now: i64,
+    /// The latest time there ever was.
+    pub(crate) latest: i64,
+    /// Counts openings of the store.
+    pub(crate) epoch: u64,
     /// Changes with all that becomes known.
     pub(crate) version: u64,
     /// The store takes no writes any more.
@@ -277,11 +282,49 @@ impl Model {
     /// Time went by: what is too old leaves, though nobody promised that it will not come back.
     pub(crate) fn expire(&mut self, now: i64) {
         self.now = now;
+        self.latest = self.latest.max(now);
         for stream in self.streams() {
             let Some(state) = self.newest(stream) else { continue };
             let old = state.too_old(now);
             if !old.iter().all(|seq| state.leaving.contains(seq)) {
                 self.amend(stream, |state| state.leaving.extend(old));
+            }
+        }
+    }
+
+    /// What lives in memory is gone with the process.
+    fn lose_volatile(&self, state: &mut StreamState) {
+        state.ids.retain(|_, id| !id.volatile);
+        state.consumers.retain(|_, id| self.consumers[*id].spec.kind != Kind::Volatile);
+    }
+
+    /// What of a state is there after a stop.
+    pub(crate) fn without_volatile<'a>(
+        &self,
+        state: Option<&'a StreamState>,
+    ) -> Option<Cow<'a, StreamState>> {
+        let state = state.filter(|state| !state.spec.memory)?;
+        let volatile = |id: &usize| self.consumers[*id].spec.kind == Kind::Volatile;
+        if !state.consumers.values().any(volatile) {
+            return Some(Cow::Borrowed(state));
+        }
+        let mut state = state.clone();
+        self.lose_volatile(&mut state);
+        Some(Cow::Owned(state))
+    }
+
+    /// The clock is set back: an id that was over its time may have been forgotten, or not.
+    pub(crate) fn set_back(&mut self) {
+        for stream in self.streams() {
+            let Some(state) = self.newest(stream) else { continue };
+            let over = |id: &stream::Id| id.at + state.window() <= self.now;
+            let doubtful: Vec<String> =
+                state.ids.iter().filter(|(_, id)| over(id)).map(|(id, _)| id.clone()).collect();
+            if !doubtful.is_empty() {
+                self.amend(stream, |state| {
+                    state.ids.retain(|id, _| !doubtful.contains(id));
+                    state.doubtful.extend(doubtful);
+                });
             }
         }
     }
@@ -292,9 +335,10 @@ impl Model {
             let state = self.newest(stream).map(|state| {
                 let mut state = StreamState::clone(state);
                 state.settle();
-                state.ids.retain(|_, id| !id.volatile);
+                self.lose_volatile(&mut state);
                 state
             });
+            let state = state.filter(|state| !state.spec.memory);
             self.settle_on(stream, state);
         }
         self.version += 1;
@@ -305,13 +349,21 @@ impl Model {
     pub(crate) fn crashed(&mut self, found: Vec<(&'static str, Option<StreamState>)>) {
         for (stream, mut state) in found {
             if let Some(state) = &mut state {
-                state.ids.retain(|_, id| !id.volatile);
+                self.lose_volatile(state);
             }
             self.settle_on(stream, state);
         }
         self.consumers.iter_mut().for_each(ConsumerModel::crashed);
         self.expected.clear();
+        (self.is_dead, self.is_full, self.n_refused) = (false, false, 0);
         self.version += 1;
+    }
+
+    /// Whether what a consumer is told is written down.
+    pub(crate) fn is_kept(&self, id: usize) -> bool {
+        let spec = &self.consumers[id].spec;
+        let stream = self.newest(spec.stream);
+        spec.kind != Kind::Volatile && stream.is_some_and(|state| !state.spec.memory)
     }
 
     /// Messages of a consumer that wait for an ack, with where it goes.

@@ -2,7 +2,9 @@
 
 mod ops;
 
-pub(crate) use self::ops::{AckKind, ConsumerSpec, Expected, Op, Send, Start, StreamSpec, send};
+pub(crate) use self::ops::{
+    AckKind, ConsumerSpec, Expected, Kind, Op, Send, Start, StreamSpec, send,
+};
 
 /// Builds the script.
 #[derive(Debug, Default)]
@@ -25,6 +27,8 @@ pub(crate) const STRICT: StreamSpec =
     StreamSpec { max_msgs: 6, discard_new: true, ..StreamSpec::new("STRICT", &["strict.*"]) };
 pub(crate) const BYTES: StreamSpec =
     StreamSpec { max_bytes: 2_000, ..StreamSpec::new("BYTES", &["bytes.*"]) };
+pub(crate) const CACHE: StreamSpec =
+    StreamSpec { memory: true, max_msgs: 10, ..StreamSpec::new("CACHE", &["cache.*"]) };
 
 pub(crate) const ORDERS_ALL: ConsumerSpec =
     ConsumerSpec { ack_wait_ms: 2_000, ..ConsumerSpec::new("ORDERS", "all") };
@@ -45,6 +49,16 @@ pub(crate) const PUSHED: ConsumerSpec = ConsumerSpec {
     max_deliver: 3,
     ..ConsumerSpec::new("STATE", "pushed")
 };
+pub(crate) const LATE: ConsumerSpec =
+    ConsumerSpec { start: Start::New, ack_wait_ms: 800, ..ConsumerSpec::new("SHORT", "late") };
+pub(crate) const CACHED: ConsumerSpec = ConsumerSpec::new("CACHE", "cached");
+pub(crate) const PASSING: ConsumerSpec = ConsumerSpec {
+    kind: Kind::Ephemeral,
+    ack_wait_ms: 1_200,
+    ..ConsumerSpec::new("ORDERS", "passing")
+};
+pub(crate) const VOLATILE: ConsumerSpec =
+    ConsumerSpec { kind: Kind::Volatile, ..ConsumerSpec::new("STATE", "volatile") };
 
 impl Writer {
     fn push(&mut self, op: Op) {
@@ -103,7 +117,7 @@ impl Writer {
         self.ack(&READER_B, 0, AckKind::Confirmed);
         self.ack(&READER_A, 0, AckKind::Confirmed);
         self.publish_each(&["bytes.a", "bytes.b", "short.a", "bytes.a"]);
-        self.push(Op::Delete { stream: "ORDERS", pick: 3 });
+        self.push(Op::Delete { stream: "ORDERS", pick: 3, erase: true });
         self.ack(&PUSHED, 0, AckKind::Plain);
         self.ack(&PUSHED, 0, AckKind::Term);
         self.publish_each(&["state.1", "state.1", "strict.a", "strict.b"]);
@@ -172,7 +186,7 @@ pub(crate) fn script() -> Vec<Op> {
 }
 
 /// Every subject that is ever used.
-pub(crate) const SUBJECTS: [&str; 22] = [
+pub(crate) const SUBJECTS: [&str; 24] = [
     "orders.eu.1",
     "orders.eu.2",
     "orders.eu.3",
@@ -195,6 +209,8 @@ pub(crate) const SUBJECTS: [&str; 22] = [
     "strict.c",
     "bytes.a",
     "bytes.b",
+    "cache.a",
+    "cache.b",
 ];
 
 /// The subject as it stands here.

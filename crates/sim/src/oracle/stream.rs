@@ -18,6 +18,8 @@ pub(crate) struct Msg {
     pub(crate) ts: i64,
     pub(crate) id: Option<String>,
     pub(crate) rollup: &'static str,
+    /// Seconds it may live; 0 is for ever.
+    pub(crate) ttl_s: u64,
     /// What its headers say is the last sequence, of the stream and of its subject.
     pub(crate) expected_last: Option<u64>,
     pub(crate) expected_of_subject: Option<u64>,
@@ -43,15 +45,22 @@ pub(crate) struct StreamState {
     pub(crate) last: u64,
     last_ts: i64,
     pub(crate) ids: BTreeMap<String, Id>,
+    /// Ids that were forgotten or not when the clock was set back.
+    pub(crate) doubtful: BTreeSet<String>,
     /// Name → number in the model.
     pub(crate) consumers: BTreeMap<&'static str, usize>,
 }
 
 impl Msg {
-    /// As nats-server's file store counts.
-    pub(crate) fn size(&self) -> u64 {
-        let headers = if self.headers.is_empty() { 0 } else { self.headers.len() + 4 };
-        u64::try_from(22 + self.subject.len() + headers + self.payload.len() + 8).unwrap()
+    /// As nats-server's stores count.
+    pub(crate) fn size(&self, in_memory: bool) -> u64 {
+        let bytes = self.subject.len() + self.headers.len() + self.payload.len();
+        let more = match (in_memory, self.headers.is_empty()) {
+            (true, _) => 16,
+            (false, true) => 30,
+            (false, false) => 34,
+        };
+        u64::try_from(bytes + more).unwrap()
     }
 }
 
@@ -64,6 +73,7 @@ impl StreamState {
             last: 0,
             last_ts: i64::MIN,
             ids: BTreeMap::new(),
+            doubtful: BTreeSet::new(),
             consumers: BTreeMap::new(),
         }
     }
@@ -73,7 +83,7 @@ impl StreamState {
     }
 
     pub(crate) fn bytes(&self) -> u64 {
-        self.live.values().map(|msg| msg.size()).sum()
+        self.live.values().map(|msg| msg.size(self.spec.memory)).sum()
     }
 
     /// What is on its way out is gone.
@@ -194,7 +204,10 @@ impl StreamState {
 
     pub(crate) fn too_old(&self, now: i64) -> Vec<u64> {
         let age = i64::try_from(self.spec.max_age_ms).unwrap() * 1_000_000;
-        let old = |msg: &Msg| 0 < age && msg.ts + age <= now;
+        let old = |msg: &Msg| {
+            let ttl = i64::try_from(msg.ttl_s).unwrap() * 1_000_000_000;
+            0 < age && msg.ts + age <= now || 0 < ttl && msg.ts + ttl <= now
+        };
         self.live.iter().filter(|(_, msg)| old(msg)).map(|(seq, _)| *seq).collect()
     }
 }

@@ -1,9 +1,10 @@
 //! The server under test, its disk, and what is known of it.
 
+mod jobs;
 mod perform;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::{Arc, mpsc::Receiver},
     time::Duration,
 };
@@ -13,12 +14,14 @@ use tradewind_store::{Disk, FaultDisk};
 use tradewind_subject::Timestamp;
 
 use crate::{
-    check::{self, Figures},
-    driver::Driver,
+    check::{self, Figures, Scene},
+    driver::{Driver, Tuning},
     found::Found,
     oracle::Model,
     script::Op,
+    story,
     tap::Shot,
+    world::jobs::Flight,
 };
 
 /// Why a run ended early.
@@ -26,6 +29,8 @@ use crate::{
 pub(crate) enum Stop {
     /// The disk crashed.
     Crashed,
+    /// A server that was to stop finds no room to write what it still has to.
+    Stalled,
     /// The store can't be opened.
     Closed(OpenShardError),
 }
@@ -35,39 +40,56 @@ pub(crate) enum Stop {
 pub(crate) struct World {
     pub(crate) driver: Option<Driver>,
     disk: Arc<dyn Disk>,
+    pub(crate) tuning: Tuning,
     pub(crate) model: Model,
     /// Photographs of the disk, to be looked at.
     shots: Option<Receiver<Shot>>,
     looked: BTreeSet<(u64, u64)>,
     pub(crate) figures: Figures,
-    /// The disk is gone from this operation on.
-    pub(crate) crash: Option<(FaultDisk, u64)>,
+    /// The disk that is to crash.
+    pub(crate) crash: Option<FaultDisk>,
     pub(crate) label: String,
     /// Reads may fail.
     pub(crate) is_lenient: bool,
-    /// Shows what happens.
-    traces: bool,
     n_steps: u64,
     n_replies: u64,
+    /// Commits are handed back only after so many steps.
+    delay: u64,
+    /// Jobs that were taken and not handed back.
+    flights: VecDeque<Flight>,
     /// Housekeeping that runs beside the rest.
     chore: Option<Job>,
 }
 
 impl World {
-    pub(crate) fn open(disk: Arc<dyn Disk>, shots: Option<Receiver<Shot>>) -> Result<World, Stop> {
+    pub(crate) fn open(
+        disk: Arc<dyn Disk>,
+        tuning: Tuning,
+        shots: Option<Receiver<Shot>>,
+    ) -> Result<World, Stop> {
         let now = Timestamp(1_700_000_000_000_000_000);
-        let driver = Driver::open(Arc::clone(&disk), now).map_err(Stop::Closed)?;
-        let mut world = World::revived(driver, disk, Model::default());
+        let driver = Driver::open(Arc::clone(&disk), now, tuning).map_err(Stop::Closed)?;
+        let mut world = World::revived(driver, disk, tuning, Model::default());
         world.shots = shots;
+        // What was photographed may be from before the first epoch.
+        let epoch = std::mem::take(&mut world.model.epoch);
         world.look();
+        world.model.epoch = epoch;
         Ok(world)
     }
 
     /// Around a server that was just opened, and found to be as `model` says.
-    pub(crate) fn revived(driver: Driver, disk: Arc<dyn Disk>, model: Model) -> World {
+    pub(crate) fn revived(
+        driver: Driver,
+        disk: Arc<dyn Disk>,
+        tuning: Tuning,
+        mut model: Model,
+    ) -> World {
+        (model.epoch, model.now) = (driver.epoch, driver.now.nanos());
         World {
             driver: Some(driver),
             disk,
+            tuning,
             model,
             shots: None,
             looked: BTreeSet::new(),
@@ -75,9 +97,10 @@ impl World {
             crash: None,
             label: String::new(),
             is_lenient: false,
-            traces: std::env::var_os("TRADEWIND_CRASH_TRACE").is_some(),
             n_steps: 0,
             n_replies: 0,
+            delay: 0,
+            flights: VecDeque::new(),
             chore: None,
         }
     }
@@ -115,27 +138,15 @@ impl World {
     pub(crate) fn step(&mut self, ops: &[Op]) -> Result<(), Stop> {
         for op in ops {
             self.model.op += 1;
-            if self.traces {
-                println!("{} {op:?}", self.model.op);
-            }
+            story::tell(|| format!("{} {op:?}", self.model.op));
             self.perform(op)?;
         }
         self.pump()?;
         self.n_steps += 1;
+        self.land()?;
         self.chores()?;
         self.driver().advance(Duration::from_millis(1));
         Ok(())
-    }
-
-    pub(crate) fn pump(&mut self) -> Result<(), Stop> {
-        loop {
-            let more = self.turn();
-            match self.driver().due_commit() {
-                Some(job) => self.run_job(job)?,
-                None if !more => return Ok(()),
-                None => (),
-            }
-        }
     }
 
     fn turn(&mut self) -> bool {
@@ -143,9 +154,7 @@ impl World {
         self.model.expire(now);
         let (mails, more) = self.driver().turn();
         for mail in mails {
-            if self.traces {
-                println!("    {mail:?}");
-            }
+            mail.note();
             if let Err(why) = self.model.receive(&mail) {
                 self.fail(&why);
             }
@@ -155,71 +164,30 @@ impl World {
 
     /// Whatever the server would say after a crash, nobody hears it.
     fn is_up(&self) -> Result<(), Stop> {
-        let crashed = self.crash.as_ref().is_some_and(|(disk, at)| *at < disk.ops());
+        let crashed = self.crash.as_ref().is_some_and(FaultDisk::has_crashed);
         if crashed { Err(Stop::Crashed) } else { Ok(()) }
-    }
-
-    fn run_job(&mut self, job: Job) -> Result<(), Stop> {
-        let done = job.run();
-        self.is_up()?;
-        self.look();
-        self.driver().done(done);
-        self.model.is_dead |= self.driver().is_poisoned();
-        self.turn();
-        Ok(())
-    }
-
-    /// Housekeeping, one job at a time: some of it ends long after it was taken.
-    pub(crate) fn chores(&mut self) -> Result<(), Stop> {
-        if let Some(job) = self.chore.take() {
-            self.run_job(job)?;
-        }
-        for n_jobs in 0..3 {
-            let Some(job) = self.driver().next_chore() else { break };
-            if n_jobs == 0 && self.n_steps.is_multiple_of(2) {
-                self.chore = Some(job);
-                break;
-            }
-            self.run_job(job)?;
-        }
-        Ok(())
     }
 
     /// Checks what would be left if the disk had stopped at one of its last operations.
     fn look(&mut self) {
         let Some(shots) = &self.shots else { return };
         for shot in shots.try_iter() {
-            self.figures.crashes += 1;
             if self.looked.insert((shot.hash, self.model.version)) {
                 let at = self.driver.as_ref().map_or_else(Timestamp::default, |d| d.now);
                 let label = format!("crash at disk operation {}, {:?}", shot.op, shot.survival);
-                let figures = &mut self.figures;
-                check::survivor(&shot.disk, &self.model, at, &label, figures);
+                let tuning = self.tuning;
+                let scene = Scene { model: &self.model, now: at, label: &label, tuning };
+                check::survivor(&shot.disk, scene, &mut self.figures);
             }
         }
     }
 
-    fn idle(&mut self) -> Result<(), Stop> {
-        self.driver().advance(Duration::from_millis(100));
-        self.pump()?;
-        self.chores()?;
-        if self.driver().is_unsynced() {
-            self.sync()?;
-        }
-        if self.driver().mark_idle() {
-            self.sync()?;
-        }
-        Ok(())
-    }
-
-    fn sync(&mut self) -> Result<(), Stop> {
-        match self.driver().next_sync() {
-            Some(job) => self.run_job(job),
-            None => Ok(()),
-        }
-    }
-
     fn restart(&mut self) -> Result<(), Stop> {
+        self.finish()?;
+        if self.driver().is_stalled() {
+            // What it has to write it can't: that would be a crash.
+            return Ok(());
+        }
         self.driver().close();
         self.turn();
         self.sync()?;
@@ -231,22 +199,38 @@ impl World {
             self.run_job(job)?;
         }
         // The last sync may have found segments to give back, and snapshots to write for that.
-        while let Some(job) = self.driver().next_sync() {
+        while !self.driver().is_stalled()
+            && let Some(job) = self.driver().next_sync()
+        {
             self.run_job(job)?;
         }
+        if self.driver().is_stalled() {
+            return Err(Stop::Stalled);
+        }
+        if self.model.is_dead {
+            return Ok(());
+        }
+        self.finish()?;
         if self.model.is_dead {
             return Ok(());
         }
         let before = Found::look(self.driver());
         self.is_up()?;
-        let now = self.driver().now;
+        // Whoever stops a server and starts it again sets its clock right.
+        let now = Timestamp(self.driver().now.nanos().max(self.model.latest));
         self.driver = None;
         self.model.stopped();
         self.model.now = now.nanos();
-        let opened = Driver::open(Arc::clone(&self.disk), now);
+        let opened = Driver::open(Arc::clone(&self.disk), now, self.tuning);
         self.is_up()?;
-        self.driver = Some(opened.map_err(Stop::Closed)?);
+        let driver = opened.map_err(Stop::Closed)?;
+        if driver.epoch <= self.model.epoch {
+            self.fail("the epoch did not go up");
+        }
+        let epoch = driver.epoch;
+        self.driver = Some(driver);
         self.look();
+        self.model.epoch = epoch;
         let after = Found::look(self.driver());
         self.is_up()?;
         self.look();
@@ -268,6 +252,7 @@ impl World {
     /// Pulls and pushes until nothing comes any more; what came, by consumer.
     pub(crate) fn drain(&mut self, acks: bool) -> Result<BTreeMap<usize, BTreeSet<u64>>, Stop> {
         let mut came: BTreeMap<usize, BTreeSet<u64>> = BTreeMap::new();
+        self.finish()?;
         for _ in 0..200 {
             let before = self.model.n_deliveries;
             self.model.op += 1;

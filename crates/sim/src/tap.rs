@@ -23,6 +23,9 @@ pub(crate) struct Shot {
     pub(crate) hash: u64,
 }
 
+/// How much may be left in how many ways.
+const N_SURVIVALS: usize = 16;
+
 #[derive(Debug)]
 struct Camera {
     disk: FaultDisk,
@@ -41,25 +44,27 @@ struct TapFile {
 }
 
 /// All that may be left when the disk stops now.
-pub(crate) fn survivals(op: u64) -> [Survival; 6] {
-    [
-        Survival::Kill,
-        Survival::PowerNone,
-        Survival::PowerAll,
-        Survival::PowerPrefix(op),
-        Survival::PowerSectors(op),
-        Survival::PowerSectors(op ^ 0x5555),
-    ]
+pub(crate) fn survivals(op: u64) -> [Survival; N_SURVIVALS] {
+    let all = [Survival::Kill, Survival::PowerNone, Survival::PowerAll];
+    std::array::from_fn(|index| {
+        let seed = op ^ u64::try_from(index * 0x5555).unwrap();
+        match all.get(index) {
+            Some(survival) => *survival,
+            None if index < 6 => Survival::PowerPrefix(seed),
+            None => Survival::PowerSectors(seed),
+        }
+    })
 }
 
 impl Tap {
+    /// Operations that change the disk, times what may be left when it stops before one.
+    pub(crate) fn n_points(&self) -> u64 {
+        self.0.op.load(Ordering::Relaxed) * u64::try_from(N_SURVIVALS).unwrap()
+    }
+
     pub(crate) fn new(disk: FaultDisk) -> (Tap, Receiver<Shot>) {
         let (shots, receiver) = channel();
         (Tap(Arc::new(Camera { disk, op: AtomicU64::new(0), shots })), receiver)
-    }
-
-    pub(crate) fn n_ops(&self) -> u64 {
-        self.0.op.load(Ordering::Relaxed)
     }
 }
 

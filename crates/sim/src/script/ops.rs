@@ -2,12 +2,16 @@
 
 use serde_json::{Value, json};
 
+const HOUR: u64 = 3_600_000_000_000;
+
 /// What a stream is asked to be; 0 is no limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct StreamSpec {
     pub(crate) name: &'static str,
     pub(crate) subjects: &'static [&'static str],
     pub(crate) retention: &'static str,
+    /// Gone when the server stops.
+    pub(crate) memory: bool,
     pub(crate) max_msgs: u64,
     pub(crate) max_bytes: u64,
     pub(crate) max_age_ms: u64,
@@ -23,6 +27,7 @@ impl StreamSpec {
             name,
             subjects,
             retention: "limits",
+            memory: false,
             max_msgs: 0,
             max_bytes: 0,
             max_age_ms: 0,
@@ -39,7 +44,7 @@ impl StreamSpec {
             "name": self.name,
             "subjects": self.subjects,
             "retention": self.retention,
-            "storage": "file",
+            "storage": if self.memory { "memory" } else { "file" },
             "num_replicas": 1,
             "max_msgs": limit(self.max_msgs),
             "max_bytes": limit(self.max_bytes),
@@ -50,6 +55,7 @@ impl StreamSpec {
             "duplicate_window": self.window_ms * 1_000_000,
             "allow_rollup_hdrs": true,
             "allow_direct": true,
+            "allow_msg_ttl": true,
         })
     }
 }
@@ -59,6 +65,7 @@ impl StreamSpec {
 pub(crate) struct ConsumerSpec {
     pub(crate) stream: &'static str,
     pub(crate) name: &'static str,
+    pub(crate) kind: Kind,
     /// Empty is all.
     pub(crate) filter: &'static str,
     pub(crate) ack_all: bool,
@@ -69,6 +76,16 @@ pub(crate) struct ConsumerSpec {
     pub(crate) max_ack_pending: u64,
     /// Empty for a pull consumer.
     pub(crate) deliver_to: &'static str,
+}
+
+/// How long a consumer lasts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Durable,
+    /// Until nobody uses it for an hour.
+    Ephemeral,
+    /// The same, and gone when the server stops.
+    Volatile,
 }
 
 /// Where a consumer starts.
@@ -84,6 +101,7 @@ impl ConsumerSpec {
         ConsumerSpec {
             stream,
             name,
+            kind: Kind::Durable,
             filter: "",
             ack_all: false,
             start: Start::All,
@@ -97,12 +115,19 @@ impl ConsumerSpec {
     pub(crate) fn json(&self) -> Value {
         let mut config = json!({
             "name": self.name,
-            "durable_name": self.name,
             "ack_policy": if self.ack_all { "all" } else { "explicit" },
             "ack_wait": self.ack_wait_ms * 1_000_000,
             "max_ack_pending": self.max_ack_pending,
             "max_deliver": if self.max_deliver == 0 { -1 } else { i64::try_from(self.max_deliver).unwrap() },
         });
+        match self.kind {
+            Kind::Durable => config["durable_name"] = json!(self.name),
+            Kind::Ephemeral => config["inactive_threshold"] = json!(HOUR),
+            Kind::Volatile => {
+                config["inactive_threshold"] = json!(HOUR);
+                config["mem_storage"] = json!(true);
+            }
+        }
         match self.start {
             Start::All => config["deliver_policy"] = json!("all"),
             Start::New => config["deliver_policy"] = json!("new"),
@@ -144,6 +169,8 @@ pub(crate) struct Send {
     pub(crate) headers: bool,
     pub(crate) rollup: &'static str,
     pub(crate) expect: Expected,
+    /// Seconds it may live; 0 is for ever.
+    pub(crate) ttl_s: u64,
     /// Nobody waits for the answer.
     pub(crate) quiet: bool,
 }
@@ -183,6 +210,7 @@ pub(crate) enum Op {
     Delete {
         stream: &'static str,
         pick: usize,
+        erase: bool,
     },
     AddConsumer(ConsumerSpec),
     DropConsumer {
@@ -205,6 +233,10 @@ pub(crate) enum Op {
     Pass {
         ms: u64,
     },
+    /// The clock is set back.
+    Back {
+        ms: u64,
+    },
     /// 100 ms of silence.
     Idle,
     /// The server is stopped and started again.
@@ -221,6 +253,7 @@ pub(crate) const fn send(subject: &'static str, bytes: usize) -> Send {
         headers: false,
         rollup: "",
         expect: Expected::Nothing,
+        ttl_s: 0,
         quiet: false,
     }
 }

@@ -9,6 +9,8 @@ use tradewind_proto::Publish;
 use tradewind_store::{Disk, LogOptions, StreamId};
 use tradewind_subject::{Timestamp, matches};
 
+use crate::story;
+
 /// What nobody waits for is committed after this long.
 const LAZY: Duration = Duration::from_millis(10);
 /// What found no room is tried again after this long.
@@ -25,10 +27,26 @@ pub(crate) struct Mail {
     pub(crate) payload: Vec<u8>,
 }
 
+impl Mail {
+    /// It becomes part of the story.
+    pub(crate) fn note(&self) {
+        story::tell(|| {
+            let [headers, payload] = [&self.headers, &self.payload]
+                .map(|bytes| String::from_utf8_lossy(bytes).escape_debug().to_string());
+            format!("    {} <- {} {} {headers} {payload}", self.to, self.subject, self.reply)
+        });
+        for part in [self.to.as_bytes(), self.reply.as_bytes(), &self.headers, &self.payload] {
+            story::mix(part);
+        }
+    }
+}
+
 /// A shard and the clock around it.
 #[derive(Debug)]
 pub(crate) struct Driver {
     shard: Shard,
+    /// Counts openings of the store.
+    pub(crate) epoch: u64,
     pub(crate) now: Timestamp,
     captures: BTreeMap<StreamId, Vec<String>>,
     outgoing: Outgoing,
@@ -38,14 +56,27 @@ pub(crate) struct Driver {
     is_written: bool,
 }
 
-fn log_options() -> LogOptions {
-    LogOptions {
-        segment_bytes: [2048, 4096, 4096, 8192],
-        tail_bytes: 2048,
-        spare_segments: 1,
-        reserve_bytes: 1,
-        log_bytes: 6000..=20_000,
-        ..LogOptions::new([7; 16])
+/// Sizes that make much happen in a short run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Tuning {
+    pub(crate) segment_bytes: [u32; 4],
+    pub(crate) tail_bytes: usize,
+    pub(crate) spare_segments: usize,
+}
+
+impl Tuning {
+    pub(crate) const SMALL: Tuning =
+        Tuning { segment_bytes: [2048, 4096, 4096, 8192], tail_bytes: 2048, spare_segments: 1 };
+
+    fn log_options(self) -> LogOptions {
+        LogOptions {
+            segment_bytes: self.segment_bytes,
+            tail_bytes: self.tail_bytes,
+            spare_segments: self.spare_segments,
+            reserve_bytes: 1,
+            log_bytes: 6000..=20_000,
+            ..LogOptions::new([7; 16])
+        }
     }
 }
 
@@ -61,11 +92,17 @@ fn shard_options() -> ShardOptions {
 }
 
 impl Driver {
-    pub(crate) fn open(disk: Arc<dyn Disk>, now: Timestamp) -> Result<Driver, OpenShardError> {
+    pub(crate) fn open(
+        disk: Arc<dyn Disk>,
+        now: Timestamp,
+        tuning: Tuning,
+    ) -> Result<Driver, OpenShardError> {
         let listens = |subject: &[u8]| !subject.starts_with(b"$JS.EVENT.");
-        let (shard, _) = Shard::open(now, disk, log_options(), shard_options(), Box::new(listens))?;
+        let (options, listens) = (tuning.log_options(), Box::new(listens));
+        let (shard, found) = Shard::open(now, disk, options, shard_options(), listens)?;
         let mut driver = Driver {
             shard,
+            epoch: found.log.epoch,
             now,
             captures: BTreeMap::new(),
             outgoing: Outgoing::default(),
@@ -100,6 +137,14 @@ impl Driver {
 
     pub(crate) fn advance(&mut self, by: Duration) {
         self.now = self.now.plus(by);
+    }
+
+    /// Somebody sets the clock back.
+    pub(crate) fn set_back(&mut self, by: Duration) {
+        let nanos = i64::try_from(by.as_nanos()).unwrap();
+        self.now = Timestamp(self.now.nanos() - nanos);
+        self.last_retry = self.last_retry.min(self.now);
+        self.lazy_since = self.lazy_since.map(|since| since.min(self.now));
     }
 
     /// What is due, what can be delivered, and what is said; and whether there is more.
@@ -183,13 +228,19 @@ impl Driver {
 
     /// Waits for the disk, and for nothing else.
     pub(crate) fn flush(&mut self) {
-        while let Some(job) = self.next_sync() {
+        while !self.shard.is_stalled()
+            && let Some(job) = self.next_sync()
+        {
             self.done(job.run());
         }
     }
 
     pub(crate) fn close(&mut self) {
         self.shard.close(self.now);
+    }
+
+    pub(crate) fn is_stalled(&self) -> bool {
+        self.shard.is_stalled()
     }
 
     pub(crate) fn is_poisoned(&self) -> bool {

@@ -8,7 +8,7 @@ use tradewind_subject::matches;
 use super::{Stop, World};
 use crate::{
     oracle::{Expect, Msg},
-    script::{AckKind, Expected, Op, Send},
+    script::{AckKind, Expected, Kind, Op, Send},
 };
 
 impl World {
@@ -38,7 +38,7 @@ impl World {
                 let bound = state.last + by;
                 self.purge(stream, "", (bound, 0));
             }
-            Op::Delete { stream, pick } => {
+            Op::Delete { stream, pick, erase } => {
                 let Some(state) = self.model.newest(stream) else { return Ok(()) };
                 let n_live = state.live.len().max(1);
                 let seq = state.live.keys().nth(pick % n_live).copied().unwrap_or(1);
@@ -46,11 +46,13 @@ impl World {
                     return Ok(());
                 }
                 let ok = self.model.delete(stream, seq);
-                self.call(stream, "STREAM.MSG.DELETE", &json!({ "seq": seq }), (ok, None));
+                let body = json!({ "seq": seq, "no_erase": !erase });
+                self.call(stream, "STREAM.MSG.DELETE", &body, (ok, None));
             }
             Op::AddConsumer(spec) => {
                 let ok = self.model.add_consumer(spec);
-                let verb = format!("CONSUMER.DURABLE.CREATE.{}.{}", spec.stream, spec.name);
+                let verb = if spec.kind == Kind::Durable { "DURABLE.CREATE" } else { "CREATE" };
+                let verb = format!("CONSUMER.{verb}.{}.{}", spec.stream, spec.name);
                 self.call_on(spec.stream, &verb, &spec.json(), (ok, None));
             }
             Op::DropConsumer { stream, name } => {
@@ -61,6 +63,10 @@ impl World {
             Op::Pull { stream, name, batch } => self.pull(stream, name, batch),
             Op::Ack { stream, name, pick, kind } => self.ack(stream, name, pick, kind),
             Op::Pass { ms } => self.driver().advance(Duration::from_millis(ms)),
+            Op::Back { ms } => {
+                self.model.set_back();
+                self.driver().set_back(Duration::from_millis(ms));
+            }
             Op::Idle => return self.idle(),
             Op::Restart => return self.restart(),
             Op::Group(_) => (),
@@ -124,11 +130,13 @@ impl World {
         let op = self.model.op;
         let mut payload = format!("{op}:{}", "x".repeat(send.bytes));
         payload.truncate(send.bytes);
+        let id = (send.id != 0).then(|| format!("id-{}", send.id));
         let mut msg = Msg {
             subject: send.subject.to_owned(),
             payload: payload.into_bytes(),
             rollup: send.rollup,
-            id: (send.id != 0).then(|| format!("id-{}", send.id)),
+            ttl_s: send.ttl_s,
+            id: id.filter(|id| !state.doubtful.contains(id)),
             ..Msg::default()
         };
         match send.expect {
@@ -197,6 +205,7 @@ fn headers_of(msg: &Msg, mark: Option<u64>) -> Vec<u8> {
         ("X-Mark", mark.map(|mark| format!("m{mark}"))),
         ("Nats-Msg-Id", msg.id.clone()),
         ("Nats-Rollup", Some(msg.rollup.to_owned()).filter(|value| !value.is_empty())),
+        ("Nats-TTL", (0 < msg.ttl_s).then(|| format!("{}s", msg.ttl_s))),
         ("Nats-Expected-Last-Sequence", msg.expected_last.map(|seq| seq.to_string())),
         (of_subject, msg.expected_of_subject.map(|seq| seq.to_string())),
     ]
