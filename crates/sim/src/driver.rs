@@ -6,7 +6,7 @@ use tradewind_jetstream::shard::{
     Event, Inbound, Job, JobDone, OpenShardError, Outgoing, Shard, ShardOptions, SyncLevel,
 };
 use tradewind_proto::Publish;
-use tradewind_store::{Disk, LogOptions, StreamId};
+use tradewind_store::{Disk, LogOptions, RecoveryReport, StreamId};
 use tradewind_subject::{Timestamp, matches};
 
 use crate::story;
@@ -47,6 +47,7 @@ pub(crate) struct Driver {
     shard: Shard,
     /// Counts openings of the store.
     pub(crate) epoch: u64,
+    pub(crate) report: RecoveryReport,
     pub(crate) now: Timestamp,
     captures: BTreeMap<StreamId, Vec<String>>,
     outgoing: Outgoing,
@@ -103,6 +104,7 @@ impl Driver {
         let mut driver = Driver {
             shard,
             epoch: found.log.epoch,
+            report: found.log,
             now,
             captures: BTreeMap::new(),
             outgoing: Outgoing::default(),
@@ -220,6 +222,10 @@ impl Driver {
 
     pub(crate) fn mark_idle(&mut self) -> bool {
         self.shard.mark_idle()
+    }
+
+    pub(crate) fn has_uncommitted(&self) -> bool {
+        self.shard.has_uncommitted()
     }
 
     pub(crate) fn is_unsynced(&self) -> bool {

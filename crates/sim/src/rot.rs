@@ -73,6 +73,7 @@ impl Rot {
         let used = content.iter().rposition(|byte| *byte != 0).map_or(1, |last| last + 1);
         let bound = if dice.chance(90) { used } else { content.len() };
         let at = dice.index(bound);
+        story::tell(|| format!("{self:?} hits {name} of {names:?} at {at}, used {used}"));
         let end = witness(name, &content).unwrap_or(content.len());
         match self.kind {
             Kind::Flip => content[at] ^= 1 << dice.below(8),
@@ -139,6 +140,7 @@ impl Rot {
             }
             Err(error) => scene.fail(&format!("an error of no use: {error:?}")),
             Ok(mut driver) => {
+                story::tell(|| format!("{self:?}: opened, {:?}", driver.report));
                 let Some(found) = Found::look(&mut driver) else { scene.fail("no answer") };
                 figures.reported += u64::from(found.has_damage());
                 if let Err(why) = states(scene.model, &found) {

@@ -123,16 +123,25 @@ impl World {
         Ok(())
     }
 
+    /// Silence, until all is on the disk and the disk says so.
     pub(crate) fn idle(&mut self) -> Result<(), Stop> {
         self.finish()?;
-        self.driver().advance(Duration::from_millis(100));
-        self.pump()?;
-        self.chores()?;
-        if self.driver().is_unsynced() {
-            self.sync()?;
-        }
-        if self.driver().mark_idle() {
-            self.sync()?;
+        // What a sync sets free may be written down in its turn.
+        for _ in 0..8 {
+            self.driver().advance(Duration::from_millis(100));
+            self.pump()?;
+            self.chores()?;
+            if self.driver().is_unsynced() {
+                self.sync()?;
+            }
+            let marks = self.driver().mark_idle();
+            if marks {
+                self.sync()?;
+            }
+            let at_rest = !self.driver().is_unsynced() && !self.driver().has_uncommitted();
+            if at_rest || self.driver().is_stalled() || self.model.is_dead {
+                break;
+            }
         }
         Ok(())
     }
