@@ -6,7 +6,7 @@ use tradewind_store::{Disk as _, FaultDisk, Survival};
 use tradewind_subject::Timestamp;
 
 use crate::{
-    driver::{Driver, Tuning},
+    driver::{Alarm, Driver, Tuning},
     found::Found,
     oracle::{Model, StreamState},
     script::{Send, send},
@@ -74,6 +74,9 @@ impl Scene<'_> {
         if driver.epoch <= self.model.epoch {
             self.fail(&format!("{which} start: the epoch did not go up"));
         }
+        if driver.alarm.is_raised() {
+            self.fail(&format!("{which} start: a false alarm: {:?}", driver.alarm));
+        }
         story::mix_number(disk.ops());
         let Some(found) = Found::look(&mut driver) else {
             self.fail(&format!("{which} start: no answer"))
@@ -109,7 +112,7 @@ impl Scene<'_> {
         }
         figures.messages += found.n_messages();
         let mut model = self.model.clone();
-        match states(&model, &found) {
+        match states(&model, &found, &Alarm::default()) {
             Ok(states) => model.crashed(states),
             Err(why) => self.fail(&why),
         }
@@ -139,14 +142,18 @@ fn wipe_caches(disk: &FaultDisk) {
     }
 }
 
-/// Finds out in which of the states that it may be in each stream is.
-pub(crate) fn states(model: &Model, found: &Found) -> Result<States, String> {
+/// Finds out in which of the states that it may be in each stream is, but for those that `alarm`
+/// says are lost.
+pub(crate) fn states(model: &Model, found: &Found, alarm: &Alarm) -> Result<States, String> {
     let mut states = Vec::new();
     let known: BTreeSet<&str> = model.streams().collect();
     if let Some(name) = found.streams.keys().find(|name| !known.contains(name.as_str())) {
         return Err(format!("stream {name} was never made"));
     }
     for name in model.streams() {
+        if alarm.excuses(name, found.streams.contains_key(name)) {
+            continue;
+        }
         let mut mismatches = Vec::new();
         let mut candidates = model.candidates(name).map(|state| model.without_volatile(state));
         let state = candidates.find_map(|candidate| {

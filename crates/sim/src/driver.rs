@@ -1,9 +1,14 @@
 //! Drives a shard as the server does: feeds it, lets it deliver, runs its jobs on the disk.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use tradewind_jetstream::shard::{
-    Event, Inbound, Job, JobDone, OpenShardError, Outgoing, Shard, ShardOptions, SyncLevel,
+    Event, Inbound, Job, JobDone, OpenShardError, Outgoing, Recovered, Shard, ShardOptions,
+    SyncLevel,
 };
 use tradewind_proto::Publish;
 use tradewind_store::{Disk, LogOptions, RecoveryReport, StreamId};
@@ -47,6 +52,8 @@ pub(crate) struct Driver {
     shard: Shard,
     /// Counts openings of the store.
     pub(crate) epoch: u64,
+    /// What its start said.
+    pub(crate) alarm: Alarm,
     pub(crate) report: RecoveryReport,
     pub(crate) now: Timestamp,
     captures: BTreeMap<StreamId, Vec<String>>,
@@ -92,6 +99,34 @@ fn shard_options() -> ShardOptions {
     }
 }
 
+/// What a start says is lost.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Alarm {
+    /// Streams that are not served.
+    pub(crate) offline: BTreeSet<String>,
+    /// There may be others, of which nothing is known.
+    pub(crate) is_open: bool,
+    /// Damaged places.
+    pub(crate) n_places: usize,
+}
+
+impl Alarm {
+    fn of(found: &Recovered) -> Alarm {
+        let is_open = found.unknown_lost || found.offline.iter().any(|it| it.name.is_none());
+        let offline = found.offline.iter().filter_map(|it| it.name.clone()).collect();
+        Alarm { offline, is_open, n_places: found.log.damage.len() }
+    }
+
+    pub(crate) fn is_raised(&self) -> bool {
+        self.is_open || 0 < self.n_places || !self.offline.is_empty()
+    }
+
+    /// Whether it says that the stream is lost.
+    pub(crate) fn excuses(&self, stream: &str, is_there: bool) -> bool {
+        self.offline.contains(stream) || (self.is_open && !is_there)
+    }
+}
+
 impl Driver {
     pub(crate) fn open(
         disk: Arc<dyn Disk>,
@@ -104,6 +139,7 @@ impl Driver {
         let mut driver = Driver {
             shard,
             epoch: found.log.epoch,
+            alarm: Alarm::of(&found),
             report: found.log,
             now,
             captures: BTreeMap::new(),

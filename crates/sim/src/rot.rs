@@ -142,8 +142,9 @@ impl Rot {
             Ok(mut driver) => {
                 story::tell(|| format!("{self:?}: opened, {:?}", driver.report));
                 let Some(found) = Found::look(&mut driver) else { scene.fail("no answer") };
-                figures.reported += u64::from(found.has_damage());
-                if let Err(why) = states(scene.model, &found) {
+                let alarm = driver.alarm.clone();
+                figures.reported += u64::from(found.has_damage() || alarm.is_raised());
+                if let Err(why) = states(scene.model, &found, &alarm) {
                     scene.fail(&format!("damage was not noticed: {why}"));
                 }
             }

@@ -242,7 +242,7 @@ impl World {
         if before != after {
             self.fail(&format!("a restart changed\n{before:#?}\nto\n{after:#?}"));
         }
-        let states = check::states(&self.model, &after);
+        let states = check::states(&self.model, &after, &crate::driver::Alarm::default());
         match states {
             Ok(_) => Ok(()),
             Err(why) => self.fail(&why),

@@ -178,11 +178,7 @@ impl Files {
     }
 
     /// As [`Files::allocated`], at the cost of the reserve if there is no other room.
-    fn allocated_at_last(
-        &self,
-        name: &str,
-        capacity: u32,
-    ) -> Result<Arc<dyn DiskFile>, Trouble> {
+    fn allocated_at_last(&self, name: &str, capacity: u32) -> Result<Arc<dyn DiskFile>, Trouble> {
         let shortage = match self.allocated(name, capacity) {
             Err(Trouble::Shortage(DiskError::NoSpace { name })) => DiskError::NoSpace { name },
             other => return other,

@@ -40,9 +40,7 @@ pub use {
     inspect::{InspectDone, InspectJob},
     options::LogOptions,
     read::{Read, ReadJob},
-    recover::{
-        Corruption, Cut, Found, Lost, OpenError, RecoveryReport, ReplayError, Replayed,
-    },
+    recover::{Corruption, Cut, Found, Lost, OpenError, RecoveryReport, ReplayError, Replayed},
     segment::SegmentInfo,
     spans::Span,
     spare::{PoolDone, PoolJob},

@@ -290,8 +290,20 @@ mod tests {
             durable: Lsn(12),
             next_segment: 8,
             entries: vec![
-                Entry { segment: 9, role: Role::Cold, capacity: 99, first: Lsn(1), seal: Some(old) },
-                Entry { segment: 6, role: Role::Log, capacity: 1024, first: Lsn(5), seal: Some(seal) },
+                Entry {
+                    segment: 9,
+                    role: Role::Cold,
+                    capacity: 99,
+                    first: Lsn(1),
+                    seal: Some(old),
+                },
+                Entry {
+                    segment: 6,
+                    role: Role::Log,
+                    capacity: 1024,
+                    first: Lsn(5),
+                    seal: Some(seal),
+                },
                 Entry { segment: 7, role: Role::Log, capacity: 2048, first: Lsn(13), seal: None },
             ],
         }

@@ -80,7 +80,8 @@ impl Shard {
             return Ok(*id);
         }
         let offline = self.offline.values().find(|offline| offline.name() == Some(name));
-        Err(offline.map_or(ApiError::STREAM_NOT_FOUND, |it| ApiError::stream_offline_reason(&it.why)))
+        Err(offline
+            .map_or(ApiError::STREAM_NOT_FOUND, |it| ApiError::stream_offline_reason(&it.why)))
     }
 
     /// Takes a stream that is not served out of the store, with what is left of it; false if there

@@ -45,6 +45,8 @@ pub struct Recovered {
     pub messages: u64,
     /// Streams that are not served, because they lost something to damage.
     pub offline: Vec<OfflineStream>,
+    /// There may have been other streams, of which nothing is left.
+    pub unknown_lost: bool,
 }
 
 /// A record that makes no sense where it stands.
@@ -107,6 +109,7 @@ struct Replay<'a> {
     last_id: u64,
     removed: Vec<Removed>,
     sweeper: Sweeper,
+    unknown_lost: bool,
 }
 
 /// A stream whose records are being read.
@@ -166,7 +169,10 @@ impl Replay<'_> {
         match found {
             Found::Record(replayed) => self.take_record(replayed),
             // The log reports it.
-            Found::Lost(Lost { stream: None, .. }) => Ok(()),
+            Found::Lost(Lost { stream: None, .. }) => {
+                self.unknown_lost = true;
+                Ok(())
+            }
             Found::Lost(_) if mutant::enabled(Mutant::QuarantineForgotten) => Ok(()),
             Found::Lost(Lost { stream: Some(id), .. }) => {
                 let reborn = self.slots.entry(*id).or_insert_with(|| Reborn::partial(*id));
@@ -391,9 +397,10 @@ impl Shard {
             last_id: 0,
             removed: Vec::new(),
             sweeper: Sweeper::default(),
+            unknown_lost: false,
         };
         let (mut log, report) = Log::open(disk, log_options, &mut |found| replay.take(&found))?;
-        let Replay { slots: reborn, released, last_id, sweeper, .. } = replay;
+        let Replay { slots: reborn, released, last_id, sweeper, unknown_lost, .. } = replay;
         for (segment, bytes) in released {
             log.released_bytes(segment, bytes);
         }
@@ -424,7 +431,7 @@ impl Shard {
         }
         let messages = shard.slots.values().map(|slot| slot.stream.index().messages()).sum();
         let (streams, offline) = (shard.slots.len(), shard.offline_streams());
-        let recovered = Recovered { log: report, streams, messages, offline };
+        let recovered = Recovered { log: report, streams, messages, offline, unknown_lost };
         Ok((shard, recovered))
     }
 

@@ -182,9 +182,8 @@ impl Shard {
             let mut next = index.next_live(span.first);
             while let Some(seq) = next.filter(|seq| *seq <= span.last && 0 < n_left) {
                 n_left -= 1;
-                let entry = index.get(seq).filter(|entry| {
-                    sweep.sources.contains(&entry.position.segment)
-                });
+                let entry =
+                    index.get(seq).filter(|entry| sweep.sources.contains(&entry.position.segment));
                 kept.extend(entry.map(|it| Kept { position: it.position, len: it.len }));
                 next = index.next_live(seq + 1);
             }

@@ -75,8 +75,7 @@ impl InspectJob {
                 for (offset, len, decoded) in frame.records() {
                     let record = &frame.bytes[offset..offset + len];
                     let offset = at + int::u32_saturating(offset);
-                    let place =
-                        Place { lsn: decoded.lsn, offset, len: int::u32_saturating(len) };
+                    let place = Place { lsn: decoded.lsn, offset, len: int::u32_saturating(len) };
                     builder.add(place, record, &decoded);
                 }
             }
@@ -89,7 +88,8 @@ impl InspectJob {
         let mut has_sidecar = !self.wants_sidecar;
         if self.wants_sidecar {
             let sidecar = builder.finish(salt, &self.identity);
-            has_sidecar = self.files.write_sidecar(segment, &sidecar).map_err(Trouble::into_error)?;
+            has_sidecar =
+                self.files.write_sidecar(segment, &sidecar).map_err(Trouble::into_error)?;
         }
         Ok(Verdict::Sound { has_sidecar })
     }
@@ -102,15 +102,17 @@ impl Log {
             return None;
         }
         let cold = self.cold.values();
-        let next = cold.chain(self.sealed.values()).find(|it| !it.has_sidecar && !it.is_damaged && !it.is_unreadable)?;
+        let next = cold
+            .chain(self.sealed.values())
+            .find(|it| !it.has_sidecar && !it.is_damaged && !it.is_unreadable)?;
         self.inspect(next.id)
     }
 
     /// A job that looks for damage in the first sealed segment with records behind `after`.
     pub fn take_scrub_job(&mut self, after: Lsn) -> Option<(Lsn, InspectJob)> {
-        let next = self.segments().find(|it| {
-            it.sealed && after < it.last && !it.is_damaged && !it.is_unreadable
-        })?;
+        let next = self
+            .segments()
+            .find(|it| it.sealed && after < it.last && !it.is_damaged && !it.is_unreadable)?;
         Some((next.last, self.inspect(next.id)?))
     }
 

@@ -27,9 +27,7 @@ use inventory::Inventory;
 use loss::Suspicion;
 use walk::Piece;
 
-pub use error::{
-    Corruption, Cut, Found, Lost, OpenError, RecoveryReport, ReplayError, Replayed,
-};
+pub use error::{Corruption, Cut, Found, Lost, OpenError, RecoveryReport, ReplayError, Replayed};
 
 type Replay<'r> = dyn FnMut(Found<'_>) -> Result<(), ReplayError> + 'r;
 
@@ -158,8 +156,7 @@ impl Log {
         let Recovery { n_records, n_sidecars, cut, damage, .. } = recovery;
         self.clear_away(inventory, n_known, (old, is_damaged))?;
         let epoch = self.files.epoch;
-        let report =
-            RecoveryReport { epoch, n_segments, n_sidecars, n_records, last, cut, damage };
+        let report = RecoveryReport { epoch, n_segments, n_sidecars, n_records, last, cut, damage };
         Ok((self, report))
     }
 
@@ -227,11 +224,7 @@ impl<'r> Recovery<'r> {
 
     /// A file that the manifest does not name, from after it was written: a leftover of a start or
     /// of a roll that did not come to its end, unless somebody wrote frames to it.
-    fn refuse_unlisted(
-        &self,
-        inventory: &Inventory,
-        next_segment: u32,
-    ) -> Result<(), OpenError> {
+    fn refuse_unlisted(&self, inventory: &Inventory, next_segment: u32) -> Result<(), OpenError> {
         if mutant::enabled(Mutant::StaleManifest) {
             return Ok(());
         }

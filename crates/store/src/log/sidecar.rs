@@ -307,11 +307,8 @@ impl<'a> Sidecar<'a> {
         }
         let cursor = self.streams.get_mut(self.recent)?;
         let prev = std::mem::replace(&mut cursor.lsn, lsn);
-        cursor.seq = if has(flag::NEXT_SEQ) {
-            cursor.seq.checked_add(1)?
-        } else {
-            take(&mut self.rest)?
-        };
+        cursor.seq =
+            if has(flag::NEXT_SEQ) { cursor.seq.checked_add(1)? } else { take(&mut self.rest)? };
         let (stream, seq) = (cursor.stream, cursor.seq);
         self.ts = self.ts.wrapping_add(take_signed(&mut self.rest)?);
         let subject = *self.subjects.get(int::usize_from(take(&mut self.rest)?))?;

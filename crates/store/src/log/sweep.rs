@@ -55,7 +55,11 @@ impl Log {
     ///
     /// `keeps_damage` is whether somebody may still want to look at what was found damaged.
     pub fn plan_sweep(&self, keeps_damage: bool) -> Option<Sweep> {
-        if self.sweeping || self.inspecting || self.poison.is_some() || self.files.manifest.is_none() {
+        if self.sweeping
+            || self.inspecting
+            || self.poison.is_some()
+            || self.files.manifest.is_none()
+        {
             return None;
         }
         let is_ready = |info: &SegmentInfo| {

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use tradewind_store::{
-    Corruption, Disk, Durability, FaultDisk, Found, Log, LogOptions, Lsn, MemDisk, OpenError, Record,
-    StreamId, Survival, Wish,
+    Corruption, Disk, Durability, FaultDisk, Found, Log, LogOptions, Lsn, MemDisk, OpenError,
+    Record, StreamId, Survival, Wish,
 };
 
 use crate::script::{Fact, Opened, Script, open, options};

@@ -42,6 +42,8 @@ struct Walk {
     /// Of the tail: what goes into its copy.
     pieces: Vec<Piece>,
     is_tail: bool,
+    /// Of the tail: its end is damaged, or not there.
+    is_open: bool,
 }
 
 /// Where the first frame of a segment starts.
@@ -94,7 +96,14 @@ impl Recovery<'_> {
         } else {
             mark::hit(Mark::SealedRead);
         }
-        let walk = self.walk(Walk { scan, role, segment, pieces: Vec::new(), is_tail: false })?;
+        let walk = self.walk(Walk {
+            scan,
+            role,
+            segment,
+            pieces: Vec::new(),
+            is_tail: false,
+            is_open: false,
+        })?;
         let mut segment = walk.segment;
         segment.is_damaged = n_damages < self.damage.len();
         if mutant::enabled(Mutant::SealNotChecked) {
@@ -120,20 +129,29 @@ impl Recovery<'_> {
         copy: u32,
     ) -> Result<(Vec<Piece>, Segment), OpenError> {
         self.expect(&entry);
-        let segment = Segment::new(copy, entry.capacity, entry.first, HEAD_BYTES);
+        let mut segment = Segment::new(copy, entry.capacity, entry.first, HEAD_BYTES);
         let n_damages = self.damage.len();
-        let mut read = (Vec::new(), segment);
-        if let Some((scan, _)) = self.scan(&entry, entry.capacity)? {
-            let (role, segment) = (entry.role, read.1);
-            let walk = self.walk(Walk { scan, role, segment, pieces: read.0, is_tail: true })?;
-            read = (walk.pieces, walk.segment);
+        let Some((scan, _)) = self.scan(&entry, entry.capacity)? else {
+            self.lose_end();
+            segment.is_damaged = true;
+            return Ok((Vec::new(), segment));
+        };
+        let is_short = scan.len < int::usize_from_u32(entry.capacity);
+        let (role, pieces) = (entry.role, Vec::new());
+        let walk = Walk { scan, role, segment, pieces, is_tail: true, is_open: is_short };
+        let mut walk = self.walk(walk)?;
+        walk.segment.is_damaged = n_damages < self.damage.len();
+        if walk.is_open {
+            self.lose_end();
         }
-        if n_damages < self.damage.len() {
-            read.1.is_damaged = true;
-            self.gap(self.next, self.durable);
-            self.next = self.next.max(self.durable.next());
-        }
-        Ok(read)
+        Ok((walk.pieces, walk.segment))
+    }
+
+    /// Nobody knows how much there was behind what is left of the log.
+    fn lose_end(&mut self) {
+        let to = self.next.max(self.durable);
+        self.gap(self.next, to);
+        self.next = to.next();
     }
 
     /// The log goes on here; what lies between is lost.
@@ -228,6 +246,7 @@ impl Recovery<'_> {
             let saved = self.salvage(&mut walk, (at, end), to)?;
             let Some((_, frame)) = later else {
                 if walk.is_tail {
+                    walk.is_open = true;
                     // Beyond the last record there is nothing to keep.
                     let kept = walk.scan.bytes(at, saved.next_multiple_of(8) - at)?;
                     walk.segment.end += int::u32_saturating(kept.len());
@@ -256,11 +275,7 @@ impl Recovery<'_> {
             let payload_len = payload_len(&decoded);
             self.record(&mut walk.segment, place, &decoded, payload_len)?;
         }
-        walk.segment.add_frame(
-            int::u32_saturating(frame.bytes.len()),
-            frame.trailer,
-            frame.last,
-        );
+        walk.segment.add_frame(int::u32_saturating(frame.bytes.len()), frame.trailer, frame.last);
         if walk.is_tail {
             walk.pieces.push(Piece::Frame(frame));
         }
@@ -341,11 +356,13 @@ impl Recovery<'_> {
         let mut saved = at;
         let mut expected = self.next;
         while let Some(rest) = bytes.get(from..).filter(|rest| !rest.is_empty()) {
-            let found = codec::split(rest).ok().and_then(|(record, _, _)| {
-                Some((record.len(), codec::decode(record).ok()?))
-            });
+            let found = codec::split(rest)
+                .ok()
+                .and_then(|(record, _, _)| Some((record.len(), codec::decode(record).ok()?)));
             let Some((len, decoded)) = found else {
-                let Some(len) = rest.first_chunk().map(|len| u32::from_le_bytes(*len)) else { break };
+                let Some(len) = rest.first_chunk().map(|len| u32::from_le_bytes(*len)) else {
+                    break;
+                };
                 let skip = int::usize_from_u32(len);
                 let follows = rest.get(skip..).and_then(|rest| codec::split(rest).ok());
                 let follows = follows.and_then(|(record, _, _)| codec::decode(record).ok());
@@ -357,7 +374,8 @@ impl Recovery<'_> {
                 from += skip;
                 continue;
             };
-            let is_next = if walk.is_cold() { expected <= decoded.lsn } else { expected == decoded.lsn };
+            let is_next =
+                if walk.is_cold() { expected <= decoded.lsn } else { expected == decoded.lsn };
             if !is_next || to <= decoded.lsn {
                 break;
             }
@@ -405,7 +423,14 @@ impl Recovery<'_> {
         }
         self.n_records += 1;
         let lsn = decoded.lsn;
-        (self.replay)(Found::Record(Replayed { lsn, position, len, record, payload_len, is_cold }))?;
+        (self.replay)(Found::Record(Replayed {
+            lsn,
+            position,
+            len,
+            record,
+            payload_len,
+            is_cold,
+        }))?;
         Ok(())
     }
 
