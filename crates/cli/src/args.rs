@@ -4,6 +4,7 @@ pub(crate) mod consumer;
 pub(crate) mod kv;
 pub(crate) mod object;
 pub(crate) mod pubsub;
+pub(crate) mod store;
 pub(crate) mod stream;
 
 use std::ffi::OsString;
@@ -225,6 +226,8 @@ pub(crate) enum Command {
     /// Keep files.
     #[command(visible_alias = "obj")]
     Object(object::Object),
+    /// Look at the files of a store, and decide about damage.
+    Store(store::Store),
 }
 
 impl Command {

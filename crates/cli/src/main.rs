@@ -60,6 +60,9 @@ async fn execute(cli: Cli) -> anyhow::Result<()> {
     }
     cli.global.refuse_unsupported()?;
     cli.command.check_output(cli.global.output.as_deref())?;
+    if let Command::Store(args) = &cli.command {
+        return run::store(&cli.global.printer(), &args.command);
+    }
     if let Command::Rtt(args) = &cli.command {
         return run::rtt(&cli.global, args).await;
     }

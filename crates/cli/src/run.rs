@@ -10,6 +10,7 @@ mod replay;
 mod reply;
 mod request;
 mod rtt;
+mod store;
 mod stream;
 mod subscribe;
 
@@ -22,6 +23,7 @@ use crate::context::Session;
 use crate::problem::Problem;
 
 pub(crate) use rtt::run as rtt;
+pub(crate) use store::run as store;
 
 /// Does what `command` says.
 pub(crate) async fn command(session: &Session, command: Command) -> Result<()> {
@@ -35,7 +37,9 @@ pub(crate) async fn command(session: &Session, command: Command) -> Result<()> {
         Command::Kv(args) => kv::run(session, args.command).await,
         Command::Object(args) => object::run(session, args.command).await,
         // They make connections of their own, if any.
-        Command::Serve { .. } | Command::Quickstart(_) | Command::Rtt(_) => Ok(()),
+        Command::Serve { .. } | Command::Quickstart(_) | Command::Rtt(_) | Command::Store(_) => {
+            Ok(())
+        }
     }
 }
 

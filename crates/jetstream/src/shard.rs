@@ -34,7 +34,7 @@ pub use self::{
     context::{Event, ShardOptions, SyncLevel},
     offline::OfflineStream,
     outgoing::{Message, Outgoing},
-    recover::{OpenShardError, Recovered},
+    recover::{Examined, ExaminedStream, OpenShardError, Recovered},
     report::{ShardReport, StreamReport},
 };
 use self::{context::Context, offline::Offline, slot::Slot, sweep::Sweeper};

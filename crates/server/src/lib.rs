@@ -14,6 +14,7 @@ mod lame_duck;
 mod listener;
 mod log;
 mod mailbox;
+pub mod maintenance;
 mod monitor;
 mod options;
 mod server;

@@ -101,8 +101,8 @@ impl Rot {
             }
             Kind::Lose => disk.lose(name),
             Kind::Swap => {
-                let kind = |name: &str| name.starts_with("manifest");
-                let others: Vec<_> = names.iter().filter(|n| kind(n) == kind(name)).collect();
+                let others: Vec<_> =
+                    names.iter().filter(|other| group_of(other) == group_of(name)).collect();
                 let other = others[dice.index(others.len())];
                 disk.set_content(name, &disk.content(other).unwrap());
                 disk.set_content(other, &content);
@@ -150,6 +150,11 @@ impl Rot {
             }
         }
     }
+}
+
+/// Files that could be taken for one another.
+fn group_of(name: &str) -> &str {
+    if name.starts_with("manifest") { "manifest" } else { kind_of(name) }
 }
 
 /// Where the last frame of a segment begins.

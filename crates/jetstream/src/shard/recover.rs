@@ -49,6 +49,38 @@ pub struct Recovered {
     pub unknown_lost: bool,
 }
 
+/// What a store holds.
+#[derive(Clone, Debug)]
+pub struct Examined {
+    /// What the log holds, and what is wrong with it.
+    pub log: RecoveryReport,
+    /// The streams.
+    pub streams: Vec<ExaminedStream>,
+    /// There may have been other streams, of which nothing is left.
+    pub unknown_lost: bool,
+}
+
+/// What a store holds of one stream.
+#[derive(Clone, Debug)]
+pub struct ExaminedStream {
+    /// Its number in the store.
+    pub id: u64,
+    /// Its name, unless that is lost.
+    pub name: Option<String>,
+    /// Live messages.
+    pub messages: u64,
+    /// Their bytes, as limits count them.
+    pub bytes: u64,
+    /// The first sequence.
+    pub first_seq: u64,
+    /// The last sequence.
+    pub last_seq: u64,
+    /// Consumers that are kept.
+    pub consumers: usize,
+    /// What it has lost, if anything.
+    pub loss: Option<String>,
+}
+
 /// A record that makes no sense where it stands.
 #[derive(Debug, thiserror::Error)]
 enum Nonsense {
@@ -164,7 +196,20 @@ impl Reborn {
     }
 }
 
-impl Replay<'_> {
+impl<'a> Replay<'a> {
+    fn new(options: &'a ShardOptions, now: Timestamp) -> Replay<'a> {
+        Replay {
+            options,
+            now,
+            slots: BTreeMap::new(),
+            released: BTreeMap::new(),
+            last_id: 0,
+            removed: Vec::new(),
+            sweeper: Sweeper::default(),
+            unknown_lost: false,
+        }
+    }
+
     fn take(&mut self, found: &Found<'_>) -> Result<(), ReplayError> {
         match found {
             Found::Record(replayed) => self.take_record(replayed),
@@ -389,16 +434,7 @@ impl Shard {
         options: ShardOptions,
         interest: InterestOracle,
     ) -> Result<(Shard, Recovered), OpenShardError> {
-        let mut replay = Replay {
-            options: &options,
-            now,
-            slots: BTreeMap::new(),
-            released: BTreeMap::new(),
-            last_id: 0,
-            removed: Vec::new(),
-            sweeper: Sweeper::default(),
-            unknown_lost: false,
-        };
+        let mut replay = Replay::new(&options, now);
         let (mut log, report) = Log::open(disk, log_options, &mut |found| replay.take(&found))?;
         let Replay { slots: reborn, released, last_id, sweeper, unknown_lost, .. } = replay;
         for (segment, bytes) in released {
@@ -433,6 +469,36 @@ impl Shard {
         let (streams, offline) = (shard.slots.len(), shard.offline_streams());
         let recovered = Recovered { log: report, streams, messages, offline, unknown_lost };
         Ok((shard, recovered))
+    }
+
+    /// Reads the store on `disk` and changes nothing; it may be one that a server is writing to.
+    /// Blocks.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenShardError`].
+    pub fn examine(
+        now: Timestamp,
+        disk: Arc<dyn Disk>,
+        options: &ShardOptions,
+    ) -> Result<Examined, OpenShardError> {
+        let mut replay = Replay::new(options, now);
+        let log = Log::examine(disk, &mut |found| replay.take(&found))?;
+        let stream = |(id, reborn): (&StreamId, &Reborn)| {
+            let index = reborn.slot.stream.index();
+            ExaminedStream {
+                id: id.0,
+                name: reborn.has_config.then(|| reborn.slot.name().to_owned()),
+                messages: index.messages(),
+                bytes: index.bytes(),
+                first_seq: index.first_seq(),
+                last_seq: index.last_seq(),
+                consumers: reborn.slot.consumers.len(),
+                loss: reborn.loss(),
+            }
+        };
+        let streams = replay.slots.iter().map(stream).collect();
+        Ok(Examined { log, streams, unknown_lost: replay.unknown_lost })
     }
 
     pub(super) fn bring_back(&mut self, id: StreamId, mut slot: Slot) {

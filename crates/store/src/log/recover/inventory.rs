@@ -51,8 +51,23 @@ impl Inventory {
         Ok(inventory)
     }
 
-    /// The latest manifest; `None` if there never was one.
+    /// The latest manifest, opened to be changed; `None` if there never was one.
     pub(super) fn manifest(&self, disk: &dyn Disk) -> Result<Option<ManifestFile>, OpenError> {
+        let Some(latest) = self.latest(disk)? else { return Ok(None) };
+        let [first, second] = SLOTS.map(|slot| match disk.open(slot) {
+            // Both hold the same: it is made anew from the other one.
+            Err(DiskError::NotFound { .. }) => {
+                mark::hit(Mark::MissingManifest);
+                let file = disk.create(slot)?;
+                disk.sync_dir().map(|()| file)
+            }
+            opened => opened,
+        });
+        Ok(Some(ManifestFile::new(latest, [first?, second?])?))
+    }
+
+    /// What the latest manifest says; `None` if there never was one.
+    pub(super) fn latest(&self, disk: &dyn Disk) -> Result<Option<Manifest>, OpenError> {
         let mut latest: Option<Manifest> = None;
         for slot in SLOTS {
             let file = match disk.open(slot) {
@@ -70,26 +85,11 @@ impl Inventory {
                 }
             }
         }
-        match latest {
-            Some(latest) => {
-                let [first, second] = SLOTS.map(|slot| match disk.open(slot) {
-                    // Both hold the same: it is made anew from the other one.
-                    Err(DiskError::NotFound { .. }) => {
-                        mark::hit(Mark::MissingManifest);
-                        let file = disk.create(slot)?;
-                        disk.sync_dir().map(|()| file)
-                    }
-                    opened => opened,
-                });
-                let slots = [first?, second?];
-                Ok(Some(ManifestFile::new(latest, slots)?))
-            }
-            None if self.segments.is_empty() => Ok(None),
-            None => {
-                mark::hit(Mark::NoManifest);
-                Err(corrupt(SLOTS[0], 0, Lsn::ZERO, "there is no readable manifest"))
-            }
+        if latest.is_none() && !self.segments.is_empty() {
+            mark::hit(Mark::NoManifest);
+            return Err(corrupt(SLOTS[0], 0, Lsn::ZERO, "there is no readable manifest"));
         }
+        Ok(latest)
     }
 
     /// Starts a store; its manifest is first written when the recovery, of nothing, ends.
