@@ -215,7 +215,7 @@ impl Model {
         let mut state = StreamState::clone(state);
         state.settle();
         state.consumers.insert(spec.name, self.consumers.len());
-        self.consumers.push(ConsumerModel::new(spec, state.last));
+        self.consumers.push(ConsumerModel::new(spec, state.last, self.now));
         self.advance(spec.stream, Some(state));
         true
     }
@@ -294,7 +294,9 @@ impl Model {
 
     /// What lives in memory is gone with the process.
     fn lose_volatile(&self, state: &mut StreamState) {
-        state.ids.retain(|_, id| !id.volatile);
+        // Of a message that nobody wanted only a snapshot knows.
+        let volatile = state.ids.extract_if(.., |_, id| id.volatile);
+        state.doubtful.extend(volatile.map(|(id, _)| id));
         state.consumers.retain(|_, id| self.consumers[*id].spec.kind != Kind::Volatile);
     }
 
