@@ -315,6 +315,12 @@ impl Model {
         Some(Cow::Owned(state))
     }
 
+    /// Whether the time of the next message is known if the clock is set back.
+    pub(crate) fn keeps_time(&self) -> bool {
+        let mut states = self.streams().filter_map(|name| self.newest(name));
+        states.all(|state| !state.ends_unwanted)
+    }
+
     /// The clock is set back: an id that was over its time may have been forgotten, or not.
     pub(crate) fn set_back(&mut self) {
         for stream in self.streams() {
