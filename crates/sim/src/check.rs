@@ -159,7 +159,10 @@ pub(crate) fn states(model: &Model, found: &Found, alarm: &Alarm) -> Result<Stat
         let state = candidates.find_map(|candidate| {
             let result = match (candidate.as_deref(), found.streams.get(name)) {
                 (None, None) => Ok(None),
-                (Some(state), Some(found)) => found.as_state(state).map(Some),
+                (Some(state), Some(found)) => found
+                    .has_consumers_of(model, state)
+                    .and_then(|()| found.as_state(state))
+                    .map(Some),
                 (None, Some(_)) => Err("the stream should not be there".to_owned()),
                 (Some(_), None) => Err("the stream is not there".to_owned()),
             };

@@ -8,7 +8,8 @@ use tradewind_subject::Timestamp;
 
 use crate::{
     driver::{Driver, Mail},
-    oracle::{Acked, Model, Msg, StreamState},
+    oracle::{Acked, ConsumerModel, Model, Msg, StreamState},
+    script::Start,
 };
 
 /// All streams with all that is in them.
@@ -155,6 +156,28 @@ impl FoundStream {
         }
         self.recount(&state)?;
         Ok(state)
+    }
+
+    /// Whether its consumers are those of a state, and not others of their names.
+    pub(crate) fn has_consumers_of(
+        &self,
+        model: &Model,
+        state: &StreamState,
+    ) -> Result<(), String> {
+        for (name, id) in &state.consumers {
+            let ConsumerModel { spec, created, .. } = &model.consumers[*id];
+            let Some(info) = self.consumers.get(*name) else { continue };
+            let start = match spec.start {
+                Start::Seq(seq) => seq,
+                Start::All | Start::New => 0,
+            };
+            let same = info["created"] == json!(format_time(Some(Timestamp(*created))))
+                && number(info, "/config/opt_start_seq") == start;
+            if !same {
+                return Err(format!("{name} is another consumer of that name"));
+            }
+        }
+        Ok(())
     }
 
     fn recount(&self, state: &StreamState) -> Result<(), String> {

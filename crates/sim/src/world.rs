@@ -24,6 +24,9 @@ use crate::{
     world::jobs::Flight,
 };
 
+/// Syncs that a clean stop may take.
+const SYNCS_MAX: u32 = 100;
+
 /// Why a run ended early.
 #[derive(Debug)]
 pub(crate) enum Stop {
@@ -199,10 +202,15 @@ impl World {
             self.run_job(job)?;
         }
         // The last sync may have found segments to give back, and snapshots to write for that.
+        let mut n_syncs = 0;
         while !self.driver().is_stalled()
             && let Some(job) = self.driver().next_sync()
         {
             self.run_job(job)?;
+            n_syncs += 1;
+            if SYNCS_MAX < n_syncs {
+                self.fail("a clean stop never comes to its end");
+            }
         }
         if self.driver().is_stalled() {
             return Err(Stop::Stalled);

@@ -18,6 +18,8 @@ pub(crate) enum Acked {
 #[derive(Clone, Debug)]
 pub(crate) struct ConsumerModel {
     pub(crate) spec: ConsumerSpec,
+    /// Tells it from another of the same name.
+    pub(crate) created: i64,
     /// Nothing before this is delivered.
     pub(crate) start: u64,
     /// Sequence → how often it was seen.
@@ -39,7 +41,7 @@ enum Promise {
 }
 
 impl ConsumerModel {
-    pub(crate) fn new(spec: ConsumerSpec, last: u64) -> ConsumerModel {
+    pub(crate) fn new(spec: ConsumerSpec, last: u64, created: i64) -> ConsumerModel {
         let start = match spec.start {
             Start::All => 1,
             Start::New => last + 1,
@@ -47,6 +49,7 @@ impl ConsumerModel {
         };
         ConsumerModel {
             spec,
+            created,
             start,
             deliveries: BTreeMap::new(),
             acks: BTreeMap::new(),
