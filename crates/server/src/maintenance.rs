@@ -147,7 +147,7 @@ pub fn repair(path: &Path, accept: &[String]) -> Result<Vec<OfflineStream>, Main
             return Err(MaintenanceError::NotOffline(name.clone()));
         }
     }
-    while let Some(job) = shard.next_sync() {
+    while let Some(job) = shard.next_sync().or_else(|| shard.next_witness()) {
         shard.done(clock::now(), job.run());
     }
     match shard.poisoned() {

@@ -256,6 +256,10 @@ impl Driver {
         self.shard.next_sync()
     }
 
+    pub(crate) fn next_witness(&mut self) -> Option<Job> {
+        self.shard.next_witness()
+    }
+
     pub(crate) fn mark_idle(&mut self) -> bool {
         self.shard.mark_idle()
     }

@@ -43,13 +43,13 @@ const SECTOR: usize = 512;
 
 impl Rot {
     pub(crate) fn draw(dice: &mut Dice) -> Rot {
-        let kind = match dice.below(13) {
-            12 => Kind::Slots,
+        let kind = match dice.below(16) {
             0..=4 => Kind::Flip,
             5 => Kind::Scatter,
             6 | 7 => Kind::Sector,
-            8 | 9 => Kind::Truncate,
-            10 => Kind::Lose,
+            8..=10 => Kind::Truncate,
+            11..=13 => Kind::Lose,
+            14 => Kind::Slots,
             _ => Kind::Swap,
         };
         Rot { kind, seed: dice.next() }
@@ -72,6 +72,8 @@ impl Rot {
         // Files are mostly room for more: the part that is in use is what counts.
         let used = content.iter().rposition(|byte| *byte != 0).map_or(1, |last| last + 1);
         let bound = if dice.chance(90) { used } else { content.len() };
+        // Heads are small, and there are as many of them as of files.
+        let bound = if dice.chance(10) { bound.min(64) } else { bound };
         let at = dice.index(bound);
         story::tell(|| format!("{self:?} hits {name} of {names:?} at {at}, used {used}"));
         let end = witness(name, &content).unwrap_or(content.len());

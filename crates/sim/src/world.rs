@@ -185,6 +185,21 @@ impl World {
         }
     }
 
+    fn sync_all(&mut self) -> Result<(), Stop> {
+        // The last sync may have found segments to give back, and snapshots to write for that.
+        let mut n_syncs = 0;
+        while !self.driver().is_stalled()
+            && let Some(job) = self.driver().next_sync()
+        {
+            self.run_job(job)?;
+            n_syncs += 1;
+            if SYNCS_MAX < n_syncs {
+                self.fail("a clean stop never comes to its end");
+            }
+        }
+        Ok(())
+    }
+
     fn restart(&mut self) -> Result<(), Stop> {
         self.finish()?;
         if self.driver().is_stalled() {
@@ -201,17 +216,7 @@ impl World {
         if let Some(job) = self.chore.take() {
             self.run_job(job)?;
         }
-        // The last sync may have found segments to give back, and snapshots to write for that.
-        let mut n_syncs = 0;
-        while !self.driver().is_stalled()
-            && let Some(job) = self.driver().next_sync()
-        {
-            self.run_job(job)?;
-            n_syncs += 1;
-            if SYNCS_MAX < n_syncs {
-                self.fail("a clean stop never comes to its end");
-            }
-        }
+        self.sync_all()?;
         if self.driver().is_stalled() {
             return Err(Stop::Stalled);
         }
@@ -224,6 +229,12 @@ impl World {
         }
         let before = Found::look(self.driver());
         self.is_up()?;
+        if let Some(job) = self.driver().next_witness() {
+            self.run_job(job)?;
+        }
+        if self.model.is_dead {
+            return Ok(());
+        }
         // Whoever stops a server and starts it again sets its clock right.
         let now = Timestamp(self.driver().now.nanos().max(self.model.latest));
         self.driver = None;

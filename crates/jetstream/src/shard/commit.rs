@@ -167,6 +167,12 @@ impl Shard {
         log.idle_marker_due() && log.append_idle().is_ok()
     }
 
+    /// At a clean stop, after all else: writes down how far the store goes. None if that is known,
+    /// or housekeeping is under way.
+    pub fn next_witness(&mut self) -> Option<Job> {
+        self.context.log.take_witness().map(Job::Swap)
+    }
+
     /// Takes note of what a job came to.
     pub fn done(&mut self, now: Timestamp, done: JobDone) {
         self.context.now = now;

@@ -1,9 +1,11 @@
 //! From the log back to streams and consumers.
 
+mod examine;
+mod reborn;
+mod stored;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
-
-use serde_json::{Map, Value, json};
 
 use tradewind_store::mark::{self, Mark};
 use tradewind_store::mutant::{self, Mutant};
@@ -13,17 +15,21 @@ use tradewind_store::{
 };
 use tradewind_subject::Timestamp;
 
+use self::reborn::Reborn;
+use self::stored::read_stored;
 use super::Shard;
 use super::context::{Context, InterestOracle, ShardOptions};
 use super::offline::{Offline, OfflineStream};
 use super::slot::{ConsumerSlot, Slot};
 use super::sweep::Sweeper;
 use crate::api::config::{ConsumerConfig, StreamConfig};
-use crate::api::json::{FromJson, from_json, to_json};
 use crate::consumer::{Consumer, Setup};
 use crate::stream::index::Removed;
 use crate::stream::publish::PublishHeaders;
 use crate::stream::{PublishRecord, Snapshot, Stream};
+
+pub use self::examine::{Examined, ExaminedStream};
+pub(super) use self::stored::{consumer_body, stream_body};
 
 /// Why the store of a shard can't be opened.
 #[derive(Debug, thiserror::Error)]
@@ -49,38 +55,6 @@ pub struct Recovered {
     pub unknown_lost: bool,
 }
 
-/// What a store holds.
-#[derive(Clone, Debug)]
-pub struct Examined {
-    /// What the log holds, and what is wrong with it.
-    pub log: RecoveryReport,
-    /// The streams.
-    pub streams: Vec<ExaminedStream>,
-    /// There may have been other streams, of which nothing is left.
-    pub unknown_lost: bool,
-}
-
-/// What a store holds of one stream.
-#[derive(Clone, Debug)]
-pub struct ExaminedStream {
-    /// Its number in the store.
-    pub id: u64,
-    /// Its name, unless that is lost.
-    pub name: Option<String>,
-    /// Live messages.
-    pub messages: u64,
-    /// Their bytes, as limits count them.
-    pub bytes: u64,
-    /// The first sequence.
-    pub first_seq: u64,
-    /// The last sequence.
-    pub last_seq: u64,
-    /// Consumers that are kept.
-    pub consumers: usize,
-    /// What it has lost, if anything.
-    pub loss: Option<String>,
-}
-
 /// A record that makes no sense where it stands.
 #[derive(Debug, thiserror::Error)]
 enum Nonsense {
@@ -96,41 +70,6 @@ impl From<Nonsense> for ReplayError {
     }
 }
 
-/// How a stream stands in the log.
-pub(super) fn stream_body(stream: &Stream, is_new: bool) -> Vec<u8> {
-    let config: Value = serde_json::from_slice(&to_json(stream.config())).unwrap_or_default();
-    let body = json!({ "created": stream.created().nanos(), "new": is_new, "config": config });
-    to_json(&body)
-}
-
-/// How a consumer stands in the log.
-pub(super) fn consumer_body(consumer: &Consumer, created: Timestamp) -> Vec<u8> {
-    let config: Value = serde_json::from_slice(&to_json(consumer.config())).unwrap_or_default();
-    to_json(&json!({ "created": created.nanos(), "name": consumer.name(), "config": config }))
-}
-
-/// A configuration as it stands in the log.
-struct Stored<T> {
-    config: T,
-    created: Timestamp,
-    is_new: bool,
-    name: String,
-}
-
-fn read_stored<T: FromJson>(bytes: &[u8]) -> Result<Stored<T>, String> {
-    let fields: Map<String, Value> =
-        serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
-    let config = fields.get("config").map(to_json).unwrap_or_default();
-    let config = from_json(&config).map_err(|error| error.to_string())?;
-    let created = fields.get("created").and_then(Value::as_i64).ok_or("no time of creation")?;
-    Ok(Stored {
-        config,
-        created: Timestamp(created),
-        is_new: fields.get("new").and_then(Value::as_bool).unwrap_or(false),
-        name: fields.get("name").and_then(Value::as_str).unwrap_or_default().to_owned(),
-    })
-}
-
 /// Streams as they come back.
 struct Replay<'a> {
     options: &'a ShardOptions,
@@ -142,58 +81,6 @@ struct Replay<'a> {
     removed: Vec<Removed>,
     sweeper: Sweeper,
     unknown_lost: bool,
-}
-
-/// A stream whose records are being read.
-struct Reborn {
-    slot: Slot,
-    /// Records before its snapshot are in segments that are gone: until the snapshot comes, only
-    /// its messages count.
-    is_partial: bool,
-    has_config: bool,
-    /// Configurations of consumers whose state comes next.
-    consumers: BTreeMap<ConsumerId, Stored<ConsumerConfig>>,
-    /// Messages that the last snapshot counts as live and that are in no segment: they left after
-    /// it, and another snapshot says so, or they are lost.
-    missing: Vec<std::ops::RangeInclusive<u64>>,
-    /// Records were lost since the last snapshot.
-    is_hurt: bool,
-}
-
-impl Reborn {
-    fn partial(id: StreamId) -> Reborn {
-        let slot = Slot::new(id, Stream::new(StreamConfig::default(), Timestamp(0)));
-        Reborn {
-            slot,
-            is_partial: true,
-            has_config: false,
-            consumers: BTreeMap::new(),
-            missing: Vec::new(),
-            is_hurt: false,
-        }
-    }
-
-    /// What is known to be lost.
-    fn loss(&self) -> Option<String> {
-        if self.is_hurt {
-            return Some("records of it were damaged in the store".to_owned());
-        }
-        if self.is_partial {
-            return Some("its configuration was damaged in the store".to_owned());
-        }
-        let ranges = |ranges: &[std::ops::RangeInclusive<u64>]| {
-            let show = |range: &std::ops::RangeInclusive<u64>| match range.start() == range.end() {
-                true => range.start().to_string(),
-                false => format!("{}-{}", range.start(), range.end()),
-            };
-            ranges.iter().take(8).map(show).collect::<Vec<_>>().join(", ")
-        };
-        let n_ranges = self.missing.len();
-        let more = if 8 < n_ranges { ", ..." } else { "" };
-        (0 < n_ranges).then(|| {
-            format!("messages {}{more} of it are missing in the store", ranges(&self.missing))
-        })
-    }
 }
 
 impl<'a> Replay<'a> {
@@ -271,7 +158,12 @@ impl<'a> Replay<'a> {
     ) -> Result<(), ReplayError> {
         let stream = &mut reborn.slot.stream;
         match replayed.record {
-            Record::Publish { .. } => publish(reborn, replayed, removed),
+            Record::Publish { .. } => {
+                if let Some(len) = publish(reborn, replayed, removed) {
+                    let segment = replayed.position.segment;
+                    *self.released.entry(segment).or_default() += u64::from(len);
+                }
+            }
             Record::Skip { last, .. } if !reborn.is_partial => stream.apply_skip(last),
             Record::PurgeTo { seq, .. } if !reborn.is_partial => {
                 stream.apply_purge_to(seq, removed);
@@ -365,11 +257,17 @@ fn put(
     Ok(())
 }
 
-fn publish(reborn: &mut Reborn, replayed: &Replayed<'_>, removed: &mut Vec<Removed>) {
-    let Record::Publish { seq, ts, subject, headers, .. } = replayed.record else { return };
-    if reborn.is_hurt && seq <= reborn.slot.stream.index().last_seq() {
-        // Where the stream was before its records were lost is not known well enough.
-        return;
+/// Takes a message in; returns the length of its record if nobody will ever need that.
+fn publish(
+    reborn: &mut Reborn,
+    replayed: &Replayed<'_>,
+    removed: &mut Vec<Removed>,
+) -> Option<u32> {
+    let Record::Publish { seq, ts, subject, headers, .. } = replayed.record else { return None };
+    if seq <= reborn.slot.stream.index().last_seq() {
+        // Only damage can make a sequence come twice: what of it is true, a snapshot has to say.
+        (reborn.is_hurt, reborn.is_partial) = (true, true);
+        return Some(replayed.len);
     }
     let mut headers = PublishHeaders::parse(headers);
     if mutant::enabled(Mutant::IdsForgotten) {
@@ -389,6 +287,7 @@ fn publish(reborn: &mut Reborn, replayed: &Replayed<'_>, removed: &mut Vec<Remov
     } else {
         reborn.slot.stream.apply_publish(&record, removed);
     }
+    None
 }
 
 fn remove(stream: &mut Stream, ranges: Ranges<'_>, removed: &mut Vec<Removed>) {
@@ -469,36 +368,6 @@ impl Shard {
         let (streams, offline) = (shard.slots.len(), shard.offline_streams());
         let recovered = Recovered { log: report, streams, messages, offline, unknown_lost };
         Ok((shard, recovered))
-    }
-
-    /// Reads the store on `disk` and changes nothing; it may be one that a server is writing to.
-    /// Blocks.
-    ///
-    /// # Errors
-    ///
-    /// [`OpenShardError`].
-    pub fn examine(
-        now: Timestamp,
-        disk: Arc<dyn Disk>,
-        options: &ShardOptions,
-    ) -> Result<Examined, OpenShardError> {
-        let mut replay = Replay::new(options, now);
-        let log = Log::examine(disk, &mut |found| replay.take(&found))?;
-        let stream = |(id, reborn): (&StreamId, &Reborn)| {
-            let index = reborn.slot.stream.index();
-            ExaminedStream {
-                id: id.0,
-                name: reborn.has_config.then(|| reborn.slot.name().to_owned()),
-                messages: index.messages(),
-                bytes: index.bytes(),
-                first_seq: index.first_seq(),
-                last_seq: index.last_seq(),
-                consumers: reborn.slot.consumers.len(),
-                loss: reborn.loss(),
-            }
-        };
-        let streams = replay.slots.iter().map(stream).collect();
-        Ok(Examined { log, streams, unknown_lost: replay.unknown_lost })
     }
 
     pub(super) fn bring_back(&mut self, id: StreamId, mut slot: Slot) {

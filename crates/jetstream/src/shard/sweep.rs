@@ -290,8 +290,13 @@ impl Shard {
 
     /// The manifest was changed, or there was no room for that.
     pub(super) fn swap_done(&mut self, is_done: bool) {
-        let stage = std::mem::take(&mut self.sweeper.stage);
-        let Stage::Swapping(plan) = stage else { return };
+        let plan = match std::mem::take(&mut self.sweeper.stage) {
+            Stage::Swapping(plan) => plan,
+            other => {
+                self.sweeper.stage = other;
+                return;
+            }
+        };
         if !is_done {
             self.sweeper.next = self.context.now.plus(BACKOFF);
         } else if plan.sweep.kind != SweepKind::Adopt {

@@ -127,12 +127,12 @@ impl Taste {
             _ => Trip::Crash(from + dice.below(40 - from)),
         };
         let killed = is_broken && dice.chance(60);
-        let rots = if dice.chance(12) { 1 + dice.below(5) } else { 0 };
+        let rots = if dice.chance(20) { 1 + dice.below(8) } else { 0 };
         End {
             decays: dice.chance(10).then(|| dice.next()),
             rots: (0..rots).map(|_| Rot::draw(dice)).collect(),
             survival: if killed { Survival::Kill } else { dice.survival() },
-            others: (0..dice.below(4)).map(|_| dice.survival()).collect(),
+            others: (0..dice.below(6)).map(|_| dice.survival()).collect(),
             starts: (0..n_starts).map(|_| (trip(dice), dice.survival())).collect(),
             twice: dice.chance(40),
             proves: dice.chance(25),

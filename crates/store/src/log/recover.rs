@@ -4,6 +4,7 @@ mod copy;
 mod error;
 mod inventory;
 mod loss;
+mod salvage;
 mod walk;
 
 use std::{collections::BTreeSet, sync::Arc};
@@ -266,7 +267,6 @@ impl<'r> Recovery<'r> {
             let mut at = 0;
             while let Some((found, header)) = scan.next_header(at)? {
                 if !header.copied {
-                    mark::hit(Mark::OldManifest);
                     let what = "the manifest is older than a segment";
                     return Err(corrupt(SLOTS[0], 0, header.first, what));
                 }

@@ -18,7 +18,7 @@ pub struct Span {
 /// The spans of one segment. Costs about 40 bytes a stream.
 #[derive(Debug, Default)]
 pub(crate) struct Spans {
-    spans: Vec<Span>,
+    all: Vec<Span>,
     places: SeededMap<StreamId, usize>,
     /// The place of the last one added to.
     recent: usize,
@@ -27,14 +27,14 @@ pub(crate) struct Spans {
 impl Spans {
     /// The segment has a message, behind all others of its stream.
     pub(crate) fn add(&mut self, stream: StreamId, seq: u64) {
-        if self.spans.get(self.recent).is_none_or(|span| span.stream != stream) {
-            let end = self.spans.len();
+        if self.all.get(self.recent).is_none_or(|span| span.stream != stream) {
+            let end = self.all.len();
             self.recent = *self.places.entry(stream).or_insert(end);
             if self.recent == end {
-                self.spans.push(Span { stream, first: seq, last: seq });
+                self.all.push(Span { stream, first: seq, last: seq });
             }
         }
-        if let Some(span) = self.spans.get_mut(self.recent) {
+        if let Some(span) = self.all.get_mut(self.recent) {
             span.first = span.first.min(seq);
             span.last = span.last.max(seq);
         }
@@ -43,12 +43,12 @@ impl Spans {
     /// Gives back what only adding needs.
     pub(crate) fn close(&mut self) {
         self.places = SeededMap::default();
-        self.spans.shrink_to_fit();
+        self.all.shrink_to_fit();
         self.recent = 0;
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = Span> {
-        self.spans.iter().copied()
+        self.all.iter().copied()
     }
 }
 

@@ -157,7 +157,7 @@ impl Log {
     pub fn pooled(&mut self, done: PoolDone) -> Result<(), Poisoned> {
         self.pooling = false;
         done.0.map_err(|error| {
-            mark::hit(Mark::PoolFailed);
+            mark::hit(Mark::ChoreFailed);
             self.poison(Poisoned::Disk(error))
         })
     }

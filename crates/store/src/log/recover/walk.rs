@@ -9,7 +9,7 @@ use super::{Corruption, Cut, Found, OpenError, Recovery, Replayed, corrupt};
 use crate::{
     disk::DiskError,
     files,
-    frame::{Frame, HEAD, Header, Layout, is_segment_head},
+    frame::{Frame, Header, Layout, is_segment_head},
     ids::{Lsn, Position},
     log::{
         scan::Scan,
@@ -21,7 +21,7 @@ use crate::{
     mutant::{self, Mutant},
     record::{
         Record,
-        codec::{self, Body, Decoded},
+        codec::{Body, Decoded},
     },
 };
 
@@ -34,11 +34,11 @@ pub(super) enum Piece {
 }
 
 /// Where a segment is read, and what it turns out to have.
-struct Walk {
-    scan: Scan,
-    role: Role,
+pub(super) struct Walk {
+    pub(super) scan: Scan,
+    pub(super) role: Role,
     /// The segment that positions are in.
-    segment: Segment,
+    pub(super) segment: Segment,
     /// Of the tail: what goes into its copy.
     pieces: Vec<Piece>,
     is_tail: bool,
@@ -70,7 +70,7 @@ impl Recovery<'_> {
             Some((scan, is_whole)) => {
                 let file = Arc::clone(&scan.file);
                 let identity = Identity { segment: entry.segment, first: entry.first, seal };
-                if !is_whole || !self.from_sidecar(&identity, &mut segment)? {
+                if !is_whole || !self.replay_sidecar(&identity, &mut segment)? {
                     segment = self.walk_sealed(scan, segment, seal, n_damages)?;
                 }
                 segment.file = Some(file);
@@ -106,9 +106,6 @@ impl Recovery<'_> {
         })?;
         let mut segment = walk.segment;
         segment.is_damaged = n_damages < self.damage.len();
-        if mutant::enabled(Mutant::SealNotChecked) {
-            return Ok(segment);
-        }
         if !segment.is_damaged && segment.seal() != seal {
             // Each record is valid, and all together they are not what was written.
             let what = "a segment is not what was sealed";
@@ -131,7 +128,7 @@ impl Recovery<'_> {
         self.expect(&entry);
         let mut segment = Segment::new(copy, entry.capacity, entry.first, HEAD_BYTES);
         let n_damages = self.damage.len();
-        let Some((scan, _)) = self.scan(&entry, entry.capacity)? else {
+        let Some((scan, is_whole)) = self.scan(&entry, entry.capacity)? else {
             self.lose_end();
             segment.is_damaged = true;
             return Ok((Vec::new(), segment));
@@ -141,6 +138,8 @@ impl Recovery<'_> {
         let walk = Walk { scan, role, segment, pieces, is_tail: true, is_open: is_short };
         let mut walk = self.walk(walk)?;
         walk.segment.is_damaged = n_damages < self.damage.len();
+        // Without head and frames it is the content of another file.
+        walk.is_open |= !is_whole && walk.segment.end == HEAD_BYTES;
         if walk.is_open {
             self.lose_end();
         }
@@ -195,7 +194,7 @@ impl Recovery<'_> {
     }
 
     /// Replays a segment from its sidecar; false, with nothing replayed, if there is no good one.
-    fn from_sidecar(
+    fn replay_sidecar(
         &mut self,
         identity: &Identity,
         segment: &mut Segment,
@@ -210,9 +209,9 @@ impl Recovery<'_> {
             mark::hit(Mark::SidecarBad);
             return Ok(false);
         };
-        while let Some(entry) = sidecar.next() {
+        while !sidecar.is_over() {
             let what = "a sidecar makes no sense: remove it, it will be made anew";
-            let entry = entry.ok_or_else(|| corrupt(&name, 0, identity.first, what))?;
+            let entry = sidecar.entry().ok_or_else(|| corrupt(&name, 0, identity.first, what))?;
             let position = Position { segment: segment.id, offset: entry.place.offset };
             let len = entry.place.len;
             self.record(segment, (position, len), &entry.decoded, entry.payload_len)?;
@@ -235,9 +234,6 @@ impl Recovery<'_> {
                 break;
             }
             mark::hit(if walk.is_tail { Mark::DamagedTail } else { Mark::DamagedSealed });
-            if mutant::enabled(Mutant::SealNotChecked) && !walk.is_tail {
-                break;
-            }
             let later = self.next_frame(&mut walk, at)?;
             let end = later.as_ref().map_or(walk.scan.len, |(found, _)| *found);
             let to = later.as_ref().map_or(Lsn(u64::MAX), |(_, frame)| frame.header.first);
@@ -294,7 +290,7 @@ impl Recovery<'_> {
 
     /// Whether something says that what should be at this place of the tail was synced once.
     fn was_synced(&mut self, scan: &mut Scan, at: usize) -> Result<bool, OpenError> {
-        let (mut cut, mut n_later) = (None, 0);
+        let mut cut = None;
         let mut from = at;
         while let Some((found, header)) = scan.next_header(from)? {
             if self.epoch < header.epoch {
@@ -304,7 +300,6 @@ impl Recovery<'_> {
             self.durable = self.durable.max(header.watermark);
             let file = scan.name.clone();
             cut = Some(Cut { file, offset: int::u64_from(at), lsn: self.next });
-            n_later += usize::from(at < found);
             from = found + 1;
         }
         if self.next <= self.durable && !mutant::enabled(Mutant::CutAtFirstBad) {
@@ -312,9 +307,6 @@ impl Recovery<'_> {
         }
         if cut.is_some() {
             mark::hit(Mark::TornEnd);
-            if 0 < n_later {
-                mark::hit(Mark::TornBeforeOthers);
-            }
         }
         self.cut = cut;
         Ok(false)
@@ -339,63 +331,8 @@ impl Recovery<'_> {
         Ok(None)
     }
 
-    /// Replays the records of a damaged frame that can be read: one after another, and behind one
-    /// that can't only if its length leads to the one that must follow.
-    ///
-    /// To look for records at any place would find those that somebody put into a payload. Returns
-    /// where the last one ends.
-    fn salvage(
-        &mut self,
-        walk: &mut Walk,
-        (at, end): (usize, usize),
-        to: Lsn,
-    ) -> Result<usize, OpenError> {
-        let limit = end.min(at + HEAD + codec::RECORD_BYTES_MAX);
-        let bytes = walk.scan.bytes(at, limit - at)?;
-        let mut from = HEAD;
-        let mut saved = at;
-        let mut expected = self.next;
-        while let Some(rest) = bytes.get(from..).filter(|rest| !rest.is_empty()) {
-            let found = codec::split(rest)
-                .ok()
-                .and_then(|(record, _, _)| Some((record.len(), codec::decode(record).ok()?)));
-            let Some((len, decoded)) = found else {
-                let Some(len) = rest.first_chunk().map(|len| u32::from_le_bytes(*len)) else {
-                    break;
-                };
-                let skip = int::usize_from_u32(len);
-                let follows = rest.get(skip..).and_then(|rest| codec::split(rest).ok());
-                let follows = follows.and_then(|(record, _, _)| codec::decode(record).ok());
-                let lsn = expected.next();
-                if skip == 0 || follows.is_none_or(|next| next.lsn != lsn && !walk.is_cold()) {
-                    break;
-                }
-                expected = lsn;
-                from += skip;
-                continue;
-            };
-            let is_next =
-                if walk.is_cold() { expected <= decoded.lsn } else { expected == decoded.lsn };
-            if !is_next || to <= decoded.lsn {
-                break;
-            }
-            if walk.role == Role::Log {
-                self.gap(self.next, decoded.lsn.prev());
-            }
-            mark::hit(Mark::Salvaged);
-            let offset = int::u32_saturating(at + from);
-            let place = (Position { segment: walk.segment.id, offset }, int::u32_saturating(len));
-            let payload_len = payload_len(&decoded);
-            self.record(&mut walk.segment, place, &decoded, payload_len)?;
-            expected = decoded.lsn.next();
-            from += len;
-            saved = at + from;
-        }
-        Ok(saved)
-    }
-
     /// Tells the owner about a record.
-    fn record(
+    pub(super) fn record(
         &mut self,
         segment: &mut Segment,
         (position, len): (Position, u32),
@@ -442,12 +379,12 @@ impl Recovery<'_> {
 }
 
 impl Walk {
-    fn is_cold(&self) -> bool {
+    pub(super) fn is_cold(&self) -> bool {
         self.role == Role::Cold
     }
 }
 
-fn payload_len(decoded: &Decoded<'_>) -> usize {
+pub(super) fn payload_len(decoded: &Decoded<'_>) -> usize {
     match decoded.body {
         Body::Record(Record::Publish { payload, .. }) => payload.len(),
         _ => 0,

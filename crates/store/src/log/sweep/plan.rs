@@ -28,6 +28,8 @@ pub enum SweepKind {
     Copy,
 }
 
+/// So many small ones are made one.
+const MANY: usize = 4;
 /// Segments that one sweep takes at most.
 const SOURCES_MAX: usize = 64;
 /// What a segment has besides records: its head, and a frame.
@@ -118,8 +120,6 @@ fn cold_sweep(
         let n = cold[start..].iter().enumerate().take(SOURCES_MAX).take_while(fits).count();
         let run = &cold[start..start + n];
         start += n.max(1);
-        /// So many small ones are made one.
-        const MANY: usize = 4;
         let is_worth_it = run.iter().any(is_sparse) || MANY <= run.len();
         if is_worth_it && best.is_none_or(|best| gain(best) < gain(run)) {
             best = Some(run);

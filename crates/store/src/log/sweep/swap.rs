@@ -127,6 +127,19 @@ impl Log {
         }
     }
 
+    /// At a clean stop: a job that writes into the manifest how far the log goes, so that a tail of
+    /// which the end is gone is known to be damaged. None if the manifest knows, or the log has no
+    /// time for it.
+    pub fn take_witness(&mut self) -> Option<SwapJob> {
+        let known = self.files.manifest.as_ref()?.lock().state().durable;
+        if self.sweeping || self.poison.is_some() || self.synced <= known {
+            return None;
+        }
+        let sources = Vec::new();
+        let (kind, log_through, freed_bytes) = (SweepKind::Adopt, Lsn::ZERO, 0);
+        Some(self.swap(Sweep { sources, kind, log_through, freed_bytes }, None))
+    }
+
     /// Takes note of a job's result. Messages that were copied can be read at both places until
     /// [`Log::retire`]; false if there was no room for the change, which is then given up.
     ///
@@ -145,6 +158,7 @@ impl Log {
             Ok(()) => (),
         }
         mark::hit(match sweep.kind {
+            SweepKind::Adopt if sweep.sources.is_empty() => Mark::Witnessed,
             SweepKind::Drop => Mark::Dropped,
             SweepKind::Adopt => Mark::Adopted,
             SweepKind::Copy => Mark::Swapped,
@@ -187,7 +201,7 @@ impl Log {
     pub fn retired(&mut self, done: RetireDone) -> Result<(), Poisoned> {
         self.sweeping = false;
         done.0.map_err(|error| {
-            mark::hit(Mark::RetireFailed);
+            mark::hit(Mark::ChoreFailed);
             self.poison(Poisoned::Disk(error))
         })
     }
