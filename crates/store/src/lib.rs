@@ -1,21 +1,22 @@
 //! The commit log of one store directory.
 //!
 //! A [`Log`] is a state machine: records are appended in memory, and go to the disk in jobs
-//! ([`CommitJob`], [`PoolJob`], [`ReclaimJob`]) that the owner runs where blocking is allowed. It
+//! ([`CommitJob`], [`PoolJob`], [`CopyJob`] and others) that the owner runs where blocking is allowed. It
 //! owns no thread and no clock, and reaches the disk through [`Disk`] only. It does not know what
 //! streams and consumers are: it keeps their records, in order, and gives them back.
 //!
 //! What holds:
 //!
 //! * a record at or below [`Log::durable`] is replayed after any crash, in its place;
-//! * what was synced and is damaged is an error on opening, never a shorter log;
+//! * what was synced and is damaged is told on opening, stream by stream, and never just a shorter log;
+//! * a message stays in one segment or another until it is released;
 //! * after a failed write or sync nothing is written any more.
 //!
 //! `FORMAT.md` describes the files.
 //!
 //! ```
 //! use std::sync::Arc;
-//! use tradewind_store::{Durability, Log, LogOptions, MemDisk, Record, StreamId, Wish};
+//! use tradewind_store::{Durability, Found, Log, LogOptions, MemDisk, Record, StreamId, Wish};
 //!
 //! let disk = Arc::new(MemDisk::new());
 //! let (mut log, _) = Log::open(disk.clone(), LogOptions::new([1; 16]), &mut |_| Ok(()))?;
@@ -26,9 +27,11 @@
 //! drop(log);
 //!
 //! let mut n_records = 0;
-//! Log::open(disk, LogOptions::new([1; 16]), &mut |replayed| {
-//!     assert_eq!(replayed.record, put);
-//!     n_records += 1;
+//! Log::open(disk, LogOptions::new([1; 16]), &mut |found| {
+//!     if let Found::Record(replayed) = found {
+//!         assert_eq!(replayed.record, put);
+//!         n_records += 1;
+//!     }
 //!     Ok(())
 //! })?;
 //! assert_eq!(n_records, 1);

@@ -3,7 +3,7 @@
 use std::{path::Path, sync::Arc};
 
 use tradewind_store::{
-    Durability, Log, LogOptions, Lsn, OpenError, OsDisk, Read, Record, StreamId, Wish,
+    Durability, Log, LogOptions, OpenError, OsDisk, Read, Record, StreamId, Wish,
     decode_message,
 };
 use tradewind_subject::Timestamp;

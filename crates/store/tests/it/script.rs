@@ -210,7 +210,9 @@ impl Script {
             self.messages.iter().partition(|message| self.optional.contains(&message.lsn));
         self.messages = alive;
         let dead: Vec<Message> = dead;
-        dead.iter().for_each(|message| log.released(message.at, message.len));
+        for message in dead {
+            log.released(message.at, message.len);
+        }
         (self.synced, self.written) = (log.durable(), log.durable());
         self.log = Some(log);
         Ok(())
