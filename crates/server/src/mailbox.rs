@@ -89,8 +89,21 @@ pub(crate) enum Letter {
     Ask(Box<dyn FnOnce(&tradewind_jetstream::shard::Shard) + Send>),
     /// A job that ran beside the shard thread is done.
     Done(JobDone),
+    /// So is a commit.
+    Committed(Committed),
     /// End after all that came before.
     Stop,
+}
+
+/// How a commit ended that ran beside the shard thread.
+#[derive(Debug)]
+pub(crate) struct Committed {
+    /// Nothing, if it came to no end because of a bug.
+    pub(crate) done: Option<JobDone>,
+    /// How long it took.
+    pub(crate) took: Duration,
+    /// Whether it synced.
+    pub(crate) syncs: bool,
 }
 
 /// A bounded queue with one taker, which may sleep.
@@ -191,6 +204,26 @@ impl Mailbox {
         self.hand_over(&mut queue, taken);
     }
 
+    /// Takes out the end of a commit, before all else, waiting for it until `patience` is over.
+    pub(crate) fn take_committed(&self, patience: Duration) -> Option<Committed> {
+        let deadline = Instant::now() + patience;
+        let mut queue = self.queue.lock();
+        loop {
+            let is_end = |letter: &Letter| matches!(letter, Letter::Committed(_));
+            if let Some(at) = queue.letters.iter().position(is_end)
+                && let Letter::Committed(committed) = queue.letters.remove(at)
+            {
+                return Some(committed);
+            }
+            self.sleeping.store(true, Ordering::Release);
+            let timed_out = self.filled.wait_until(&mut queue, deadline).timed_out();
+            self.sleeping.store(false, Ordering::Release);
+            if timed_out {
+                return None;
+            }
+        }
+    }
+
     fn try_take(&self, taken: &mut Vec<Letter>) -> bool {
         let mut queue = self.queue.lock();
         self.hand_over(&mut queue, taken)
@@ -229,6 +262,19 @@ mod tests {
                 Inbound::Control { publish: second, no_responders: true },
             ]
         );
+    }
+
+    #[test]
+    fn the_end_of_a_commit_overtakes_what_waits() {
+        let mailbox = Mailbox::new();
+        mailbox.leave(Letter::Stop);
+        assert!(mailbox.take_committed(Duration::ZERO).is_none());
+        let took = Duration::from_secs(1);
+        mailbox.leave(Letter::Committed(Committed { done: None, took, syncs: true }));
+        assert_eq!(mailbox.take_committed(Duration::ZERO).unwrap().took, took);
+        let mut left = Vec::new();
+        mailbox.take(&mut left, Duration::ZERO, false);
+        assert!(matches!(left[..], [Letter::Stop]));
     }
 
     #[test]

@@ -16,7 +16,9 @@ use crate::mailbox::Letter;
 use crate::options::Options;
 use crate::shard_host::{self, JetStreamError, ShardHost};
 use crate::shared::{GLOBAL_ACCOUNT, Shared, new_info, random_seed};
-use crate::{announce, clock, keeper, listener, monitor};
+use crate::medium::Medium;
+use crate::store::StoreState;
+use crate::{announce, clock, descriptors, keeper, listener, monitor};
 
 /// How long a stop waits for connections to take their last bytes.
 const STOP_PATIENCE: Duration = Duration::from_secs(5);
@@ -129,6 +131,10 @@ impl Server {
         if auth.plaintext_passwords() {
             log.warn("Plaintext passwords detected, use nkeys or bcrypt");
         }
+        let descriptors = descriptors::limit();
+        if let Some(warning) = descriptors::warning(descriptors) {
+            log.warn(&warning);
+        }
         let account = Arc::new(Account::new(GLOBAL_ACCOUNT));
         let host = start_jetstream(&options, &info, &account, &log).await?;
         let shared = Shared {
@@ -138,6 +144,9 @@ impl Server {
             auth,
             account,
             jetstream: host.as_ref().map(|host| Arc::clone(&host.mailbox)),
+            store: host.as_ref().map(|host| Arc::clone(&host.store)),
+            medium: host.as_ref().map_or(Medium::UNKNOWN, |host| host.medium),
+            connections_max: descriptors::connections(options.max_connections, descriptors),
             log: Arc::clone(&log),
             stop: CancellationToken::new(),
             stop_accepting: CancellationToken::new(),
@@ -169,6 +178,20 @@ impl Server {
     /// The address of the monitoring port, if there is one.
     pub fn monitoring_address(&self) -> Option<SocketAddr> {
         self.monitoring
+    }
+
+    /// How the store is; healthy if there is none.
+    pub fn store_state(&self) -> StoreState {
+        self.shared.store.as_ref().map(|store| store.state()).unwrap_or_default()
+    }
+
+    /// Waits until the store takes no writes any more, and returns the reason. What to do then is
+    /// the program's choice: reads and core NATS go on.
+    pub async fn store_failed(&self) -> String {
+        match &self.shared.store {
+            Some(store) => store.failed().await,
+            None => std::future::pending().await,
+        }
     }
 
     pub(crate) fn shared(&self) -> &Shared {
@@ -211,6 +234,9 @@ async fn start_jetstream(
     )
     .await?;
     announce::jetstream(log, jetstream, &recovered);
+    if let Some(warning) = shard.medium.warning() {
+        log.warn(&warning);
+    }
     announce::jetstream_took(log, clock::now().since(begun));
     Ok(Some(shard))
 }

@@ -1,5 +1,6 @@
 //! The thread that runs a shard: takes what is left for it, commits, and sends what goes out.
 
+mod committer;
 mod host;
 
 use std::io;
@@ -10,15 +11,17 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 use tradewind_jetstream::api::validate::ServerLimits;
 use tradewind_jetstream::shard::{OpenShardError, Recovered, Shard, ShardOptions, SyncLevel};
-use tradewind_store::{DiskError, LogOptions, OsDisk};
+use tradewind_store::{Disk, DiskError, LogOptions, OsDisk};
 
-use self::host::Host;
+use self::host::{Host, Surroundings};
 use crate::account::Account;
 use crate::clock;
 use crate::log::Log;
 use crate::mailbox::Mailbox;
-use crate::options::{JetStreamOptions, SyncPolicy};
+use crate::options::JetStreamOptions;
+use crate::medium::Medium;
 use crate::shared::{random_bytes, random_seed};
+use crate::store::StoreWatch;
 
 /// Why JetStream does not start.
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +62,9 @@ pub(crate) struct ShardHost {
     pub(crate) mailbox: Arc<Mailbox>,
     /// Resolves when the thread has ended.
     pub(crate) ended: oneshot::Receiver<()>,
+    pub(crate) store: Arc<StoreWatch>,
+    /// What the store lies on.
+    pub(crate) medium: Medium,
 }
 
 /// The directory that belongs to the server, below the one the user named.
@@ -92,17 +98,32 @@ pub(crate) async fn start(
     account: Arc<Account>,
     log: Arc<Log>,
 ) -> Result<(ShardHost, Recovered), JetStreamError> {
-    let seed = random_seed();
     let directory = directory(&options.store_dir);
     make_directory(&directory)?;
-    let disk = OsDisk::new(&directory).map_err(JetStreamError::Disk)?;
+    let disk = Arc::new(OsDisk::new(&directory).map_err(JetStreamError::Disk)?);
+    let medium = Medium::of(&directory);
+    let shard = shard_options(options, server_name, max_payload, random_seed());
+    let (mut host, recovered) = start_on(disk, shard, account, log).await?;
+    host.medium = medium;
+    Ok((host, recovered))
+}
+
+/// As [`start`], on any disk.
+async fn start_on(
+    disk: Arc<dyn Disk>,
+    shard_options: ShardOptions,
+    account: Arc<Account>,
+    log: Arc<Log>,
+) -> Result<(ShardHost, Recovered), JetStreamError> {
     let mut instance = [0; 16];
     random_bytes(&mut instance);
-    let shard_options = shard_options(options, server_name, max_payload, seed);
-    let sync_every = match options.sync {
-        SyncPolicy::Always => None,
-        SyncPolicy::Interval(every) => Some(every),
+    let seed = shard_options.seed;
+    let sync_every = match shard_options.sync {
+        SyncLevel::Always => None,
+        SyncLevel::Interval(every) => Some(every),
     };
+    let store = Arc::new(StoreWatch::new());
+    let watch = Arc::clone(&store);
     let mailbox = Arc::new(Mailbox::new());
     let (opened, opening) = oneshot::channel();
     let (end, ended) = oneshot::channel();
@@ -113,14 +134,16 @@ pub(crate) async fn start(
             let oracle = Arc::clone(&account);
             let shard = Shard::open(
                 clock::now(),
-                Arc::new(disk),
+                disk,
                 LogOptions::new(instance),
                 shard_options,
                 Box::new(move |subject| oracle.has_interest(subject)),
             );
             match shard {
                 Ok((shard, recovered)) => {
-                    let mut host = Host::new(shard, inbox, account, seed, sync_every);
+                    let surroundings =
+                        Surroundings { account, store: watch, log: Arc::clone(&log) };
+                    let mut host = Host::new(shard, inbox, surroundings, seed, sync_every);
                     host.begin();
                     if opened.send(Ok(recovered)).is_ok() {
                         // A bug here must not leave publishers waiting for a thread that is gone.
@@ -129,6 +152,8 @@ pub(crate) async fn start(
                             log.error(
                                 "JetStream stopped after an internal error; core NATS goes on",
                             );
+                            // Its state is not to be trusted: nothing but this is done with it.
+                            let _ = catch_unwind(AssertUnwindSafe(|| host.abandon()));
                         }
                     }
                     host.retire();
@@ -142,7 +167,8 @@ pub(crate) async fn start(
     match opening.await {
         Ok(recovered) => {
             let recovered = recovered.map_err(JetStreamError::Open)?;
-            Ok((ShardHost { mailbox, ended }, recovered))
+            let medium = Medium::UNKNOWN;
+            Ok((ShardHost { mailbox, ended, store, medium }, recovered))
         }
         Err(_) => Err(JetStreamError::Thread(io::Error::other("it ended while opening the store"))),
     }
@@ -165,10 +191,7 @@ fn shard_options(
         strict: options.strict,
         server_name,
         max_payload: tradewind_subject::int::u64_from(max_payload),
-        sync: match options.sync {
-            SyncPolicy::Always => SyncLevel::Always,
-            SyncPolicy::Interval(_) => SyncLevel::Interval,
-        },
+        sync: options.sync.level(),
         seed,
     }
 }

@@ -4,14 +4,18 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tradewind_jetstream::shard::{Event, Job, Outgoing, Shard};
+use tradewind_jetstream::shard::{Event, Job, Outgoing, Shard, StoreAdvisory};
 use tradewind_router::{ClientId, Subscription};
 use tradewind_store::StreamId;
 
 use crate::account::Account;
 use crate::clock;
 use crate::dispatch::{Dispatcher, Origin, Target};
-use crate::mailbox::{Letter, Mailbox, Purpose};
+use crate::log::Log;
+use crate::mailbox::{Committed, Letter, Mailbox, Purpose};
+use crate::shard_host::committer::{Committer, Work};
+use crate::shard_host::with_causes;
+use crate::store::{StoreState, StoreWatch};
 
 /// What nobody waits for is committed after this long.
 const LAZY: Duration = Duration::from_millis(10);
@@ -28,9 +32,24 @@ const SLEEP: Duration = Duration::from_secs(1);
 /// Work that comes at this pace is waited for without sleeping.
 const BUSY: Duration = Duration::from_micros(200);
 
+/// What was acknowledged before its sync (`persist_mode: async`), and what nobody waits for, is
+/// synced after this long. Settings say otherwise for a whole server.
+const LAG: Duration = Duration::from_secs(1);
+/// Above this much that no commit has taken, nothing new is taken in until the running one is done.
+const UNCOMMITTED_MAX: usize = 64 * 1024 * 1024;
+/// There is room again when there was room for so long.
+const ROOM_AGAIN: Duration = Duration::from_secs(1);
+
 /// Numbers of the server's own subscriptions.
 const STREAMS: ClientId = ClientId(1);
 const JETSTREAM: ClientId = ClientId(2);
+
+/// What the thread shares with others.
+pub(super) struct Surroundings {
+    pub(super) account: Arc<Account>,
+    pub(super) store: Arc<StoreWatch>,
+    pub(super) log: Arc<Log>,
+}
 
 /// What the thread owns.
 pub(super) struct Host {
@@ -47,8 +66,17 @@ pub(super) struct Host {
     lazy_since: Option<Instant>,
     last_work: Instant,
     busy: bool,
-    sync_every: Option<Duration>,
+    committer: Committer,
+    store: Arc<StoreWatch>,
+    log: Arc<Log>,
+    sync_every: Duration,
     last_sync: Instant,
+    /// The commits of the settings sync.
+    commits_sync: bool,
+    /// When there was no room last.
+    last_full: Instant,
+    /// Whoever listens was told that the disk is slow.
+    told_slow: bool,
     stopping: bool,
     /// A job runs on a thread of its own.
     chore_running: bool,
@@ -62,13 +90,19 @@ impl Host {
     pub(super) fn new(
         shard: Shard,
         mailbox: Arc<Mailbox>,
-        account: Arc<Account>,
+        surroundings: Surroundings,
         seed: u64,
         sync_every: Option<Duration>,
     ) -> Host {
+        let Surroundings { account, store, log } = surroundings;
+        let committer =
+            Committer::new(Arc::clone(&mailbox), Arc::clone(&store), Arc::clone(&log));
         Host {
             shard,
             dispatcher: Dispatcher::new(Arc::clone(&account), seed),
+            committer,
+            store,
+            log,
             mailbox,
             account,
             captures: BTreeMap::new(),
@@ -78,8 +112,11 @@ impl Host {
             lazy_since: None,
             last_work: Instant::now(),
             busy: false,
-            sync_every,
+            sync_every: sync_every.unwrap_or(LAG),
             last_sync: Instant::now(),
+            commits_sync: sync_every.is_none(),
+            last_full: Instant::now(),
+            told_slow: false,
             stopping: false,
             chore_running: false,
             last_retry: Instant::now(),
@@ -102,25 +139,45 @@ impl Host {
 
     pub(super) fn run(&mut self) {
         while !self.stopping {
-            let patience = self.patience();
-            let mut letters = std::mem::take(&mut self.letters);
-            self.mailbox.take(&mut letters, patience, self.busy);
-            let idle = letters.iter().all(|letter| matches!(letter, Letter::Done(_)));
-            if !idle {
-                self.busy = self.last_work.elapsed() < BUSY;
-                self.last_work = Instant::now();
-            }
-            letters.drain(..).for_each(|letter| self.open(letter));
-            self.letters = letters;
+            let idle = self.take_letters();
             self.shard.on_time(clock::now());
             self.turn();
             self.commit_if_due();
             self.chores();
+            self.watch_store();
             if idle && !self.more {
                 self.mark_idle();
             }
         }
         self.finish();
+    }
+
+    /// Takes in what comes; whether nothing came from outside.
+    fn take_letters(&mut self) -> bool {
+        let patience = self.patience();
+        if self.committer.is_running() && UNCOMMITTED_MAX < self.shard.pending_bytes() {
+            if let Some(committed) = self.mailbox.take_committed(patience) {
+                self.committed(committed);
+            }
+            return false;
+        }
+        self.mailbox.take(&mut self.letters, patience, self.busy);
+        let is_ours = |letter: &Letter| matches!(letter, Letter::Done(_) | Letter::Committed(_));
+        let idle = self.letters.iter().all(is_ours);
+        if !idle {
+            self.busy = self.last_work.elapsed() < BUSY;
+            self.last_work = Instant::now();
+        }
+        self.open_letters();
+        idle
+    }
+
+    /// One by one: after a panic, those that were not opened are still there.
+    fn open_letters(&mut self) {
+        self.letters.reverse();
+        while let Some(letter) = self.letters.pop() {
+            self.open(letter);
+        }
     }
 
     fn open(&mut self, letter: Letter) {
@@ -135,13 +192,24 @@ impl Host {
                 self.chore_running = false;
                 self.shard.done(now, done);
             }
+            Letter::Committed(committed) => self.committed(committed),
             Letter::Stop => self.stopping = true,
+        }
+    }
+
+    fn committed(&mut self, committed: Committed) {
+        self.committer.finished(&committed);
+        match committed.done {
+            Some(done) => self.shard.done(clock::now(), done),
+            None => self.shard.poison(clock::now(), "an internal error during a commit"),
         }
     }
 
     /// How long to wait for work.
     fn patience(&self) -> Duration {
-        if self.more || (self.shard.wants_commit() && !self.shard.is_stalled()) {
+        let may_commit = !self.committer.is_running();
+        let wants_commit = self.shard.wants_commit() && !self.shard.is_stalled();
+        if self.more || (may_commit && wants_commit) {
             return Duration::ZERO;
         }
         let mut patience = SLEEP;
@@ -151,15 +219,15 @@ impl Host {
         if self.shard.is_stalled() || self.shard.space_low() {
             patience = patience.min(RETRY);
         }
-        if let Some(since) = self.lazy_since {
+        if let Some(since) = self.lazy_since.filter(|_| may_commit) {
             patience = patience.min(LAZY.saturating_sub(since.elapsed()));
         }
         let quiet = self.last_work.elapsed();
         if let Some(left) = QUIET.checked_sub(quiet) {
             patience = patience.min(left);
         }
-        if let Some(every) = self.sync_every {
-            patience = patience.min(every.saturating_sub(self.last_sync.elapsed()));
+        if may_commit {
+            patience = patience.min(self.sync_every.saturating_sub(self.last_sync.elapsed()));
         }
         patience.max(Duration::from_micros(50))
     }
@@ -175,12 +243,15 @@ impl Host {
     }
 
     fn commit_if_due(&mut self) {
+        if self.committer.is_running() {
+            return;
+        }
         if self.shard.is_stalled() {
             // No room: what waits is tried again until there is some.
             if RETRY <= self.last_retry.elapsed() {
                 self.last_retry = Instant::now();
                 let job = self.shard.next_commit();
-                self.run_job(job);
+                self.run_job(job, self.commits_sync);
             }
         } else if self.shard.wants_commit() {
             self.lazy_since = None;
@@ -190,44 +261,67 @@ impl Host {
         {
             self.lazy_since = None;
             let job = self.shard.next_lazy_commit();
-            self.run_job(job);
+            self.run_job(job, false);
         }
-        if let Some(every) = self.sync_every
-            && every <= self.last_sync.elapsed()
-        {
+        if self.sync_every <= self.last_sync.elapsed() && !self.committer.is_running() {
             self.last_sync = Instant::now();
-            let job = self.shard.next_sync();
-            self.run_job(job);
+            if let Some(job) = self.shard.next_sync() {
+                // Of all that was written since the last one: it may take long.
+                self.hand_over(Work { job, syncs: true });
+            }
         }
     }
 
     /// Writes and syncs. What comes in while it writes is written too: one sync for all that waits
-    /// when the sync begins.
+    /// when the sync begins. On a slow disk, and if it is much, beside this thread.
     fn commit(&mut self) {
         /// Writes before a sync at most, so that it begins at last.
         const WRITES: usize = 4;
+        if self.committer.should_hand_over(self.shard.pending_bytes()) {
+            if let Some(job) = self.shard.next_commit() {
+                self.hand_over(Work { job, syncs: self.commits_sync });
+            }
+            return;
+        }
         for _ in 0..WRITES {
             self.gather();
             let Some(job) = self.shard.next_write() else { break };
             self.shard.done(clock::now(), job.run());
         }
         if let Some(job) = self.shard.next_commit() {
-            self.shard.done(clock::now(), job.run());
+            let done = self.committer.run(Work { job, syncs: self.commits_sync });
+            self.shard.done(clock::now(), done);
         }
         self.turn();
     }
 
     /// Takes in what waits in the mailbox.
     fn gather(&mut self) {
-        let mut letters = std::mem::take(&mut self.letters);
-        self.mailbox.take(&mut letters, Duration::ZERO, false);
-        letters.drain(..).for_each(|letter| self.open(letter));
-        self.letters = letters;
+        self.mailbox.take(&mut self.letters, Duration::ZERO, false);
+        self.open_letters();
     }
 
-    fn run_job(&mut self, job: Option<Job>) {
+    /// Runs a job of the log where it belongs.
+    fn run_job(&mut self, job: Option<Job>, syncs: bool) {
         let Some(job) = job else { return };
-        let done = job.run();
+        if self.committer.should_hand_over(0) {
+            self.hand_over(Work { job, syncs });
+        } else {
+            self.run_here(Some(job));
+        }
+    }
+
+    fn hand_over(&mut self, work: Work) {
+        if let Some(done) = self.committer.hand_over(work) {
+            self.shard.done(clock::now(), done);
+            self.turn();
+        }
+    }
+
+    /// Syncs on this thread.
+    fn run_here(&mut self, job: Option<Job>) {
+        let Some(job) = job else { return };
+        let done = self.committer.run(Work { job, syncs: true });
         self.shard.done(clock::now(), done);
         self.turn();
     }
@@ -253,14 +347,72 @@ impl Host {
         if self.last_work.elapsed() < QUIET || self.shard.is_stalled() {
             return;
         }
-        if self.shard.is_unsynced() {
+        if !self.committer.is_running() && self.shard.is_unsynced() {
             let job = self.shard.next_sync();
-            self.run_job(job);
+            self.run_job(job, true);
         }
-        if self.shard.mark_idle() {
+        // After one that runs beside, it is tried again.
+        if !self.committer.is_running() && self.shard.mark_idle() {
             let job = self.shard.next_sync();
-            self.run_job(job);
+            self.run_job(job, true);
         }
+    }
+
+    /// Tells the log, whoever asks for the server's health, and whoever listens for advisories how
+    /// the store is, whenever that changes.
+    fn watch_store(&mut self) {
+        let is_slow = self.store.is_slow();
+        if is_slow && !self.told_slow {
+            self.advise(&StoreAdvisory::SlowDisk);
+        }
+        self.told_slow = is_slow;
+        let is_full = self.shard.is_stalled() || self.shard.space_low();
+        if is_full {
+            self.last_full = Instant::now();
+        }
+        match self.store.state() {
+            StoreState::Failed { .. } => (),
+            _ if self.shard.poisoned().is_some() => self.report_failure(),
+            StoreState::Healthy if is_full => {
+                self.log.error(
+                    "JetStream is out of disk space: publishes are refused until there is room",
+                );
+                self.store.set_state(StoreState::Full);
+                self.advise(&StoreAdvisory::OutOfStorage);
+            }
+            StoreState::Full if !is_full && ROOM_AGAIN <= self.last_full.elapsed() => {
+                self.log.info("JetStream has disk space again: publishes are accepted");
+                self.store.set_state(StoreState::Healthy);
+                self.advise(&StoreAdvisory::StorageAvailable);
+            }
+            StoreState::Healthy | StoreState::Full => (),
+        }
+    }
+
+    fn report_failure(&mut self) {
+        let Some(reason) = self.shard.poisoned().map(|poisoned| with_causes(poisoned)) else {
+            return;
+        };
+        self.log.error(&format!(
+            "JetStream takes no writes until the server is started again: {reason}; reads and core \
+             NATS go on"
+        ));
+        self.store.set_state(StoreState::Failed { reason: reason.clone() });
+        self.advise(&StoreAdvisory::Failed { error: reason });
+    }
+
+    fn advise(&mut self, advisory: &StoreAdvisory) {
+        self.shard.advise(clock::now(), advisory);
+        self.send();
+    }
+
+    /// After a bug in here: whoever waits for an acknowledgement is told that there will be none.
+    pub(super) fn abandon(&mut self) {
+        self.shard.poison(clock::now(), "an internal error");
+        self.report_failure();
+        self.open_letters();
+        self.gather();
+        self.send();
     }
 
     fn apply_events(&mut self) {
@@ -311,15 +463,16 @@ impl Host {
 
     /// The last words: nothing is delivered any more, everything said is on disk.
     fn finish(&mut self) {
+        self.await_commit();
         self.shard.close(clock::now());
         self.turn();
         let job = self.shard.next_sync();
-        self.run_job(job);
+        self.run_here(job);
         let job = self.shard.next_sync();
-        self.run_job(job);
+        self.run_here(job);
         if self.shard.mark_idle() {
             let job = self.shard.next_sync();
-            self.run_job(job);
+            self.run_here(job);
         }
         // Until it is done, a chore holds the lock of the directory.
         let begun = Instant::now();
@@ -331,6 +484,16 @@ impl Host {
                     self.chore_running = false;
                     self.shard.done(clock::now(), done);
                 }
+            }
+        }
+    }
+
+    /// However long it takes: it holds what was said before the stop.
+    fn await_commit(&mut self) {
+        while self.committer.is_running() {
+            if let Some(committed) = self.mailbox.take_committed(SLEEP) {
+                self.committed(committed);
+                self.turn();
             }
         }
     }
