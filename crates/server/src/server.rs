@@ -8,13 +8,14 @@ use tokio_util::task::TaskTracker;
 use tradewind_proto::Info;
 use tradewind_router::CloseReason;
 use tradewind_router::auth::{AuthConfigError, Authenticator};
+use tradewind_store::Disk;
 
 use crate::account::Account;
 use crate::clients::Clients;
 use crate::log::Log;
 use crate::mailbox::Letter;
 use crate::options::Options;
-use crate::shard_host::{self, JetStreamError, ShardHost};
+use crate::shard_host::{self, JetStreamError, Place, ShardHost, Surroundings};
 use crate::shared::{GLOBAL_ACCOUNT, Shared, new_info, random_seed};
 use crate::medium::Medium;
 use crate::store::StoreState;
@@ -111,14 +112,27 @@ impl Server {
     ///
     /// [`StartError`]; nothing is left running.
     pub async fn start_with_log(options: Options, log: Arc<Log>) -> Result<Server, StartError> {
-        let started = Server::begin(options, Arc::clone(&log)).await;
+        Server::start_on(options, log, None).await
+    }
+
+    /// As [`Server::start_with_log`], with the store on `disk` instead of a directory.
+    pub(crate) async fn start_on(
+        options: Options,
+        log: Arc<Log>,
+        disk: Option<Arc<dyn Disk>>,
+    ) -> Result<Server, StartError> {
+        let started = Server::begin(options, Arc::clone(&log), disk).await;
         if let Err(error) = &started {
             log.fatal(&error.to_string());
         }
         started
     }
 
-    async fn begin(options: Options, log: Arc<Log>) -> Result<Server, StartError> {
+    async fn begin(
+        options: Options,
+        log: Arc<Log>,
+        disk: Option<Arc<dyn Disk>>,
+    ) -> Result<Server, StartError> {
         if options.max_pending < options.max_payload {
             return Err(StartError::PayloadOverPending {
                 max_payload: options.max_payload,
@@ -136,7 +150,7 @@ impl Server {
             log.warn(&warning);
         }
         let account = Arc::new(Account::new(GLOBAL_ACCOUNT));
-        let host = start_jetstream(&options, &info, &account, &log).await?;
+        let host = start_jetstream(&options, &info, Surroundings::new(&account, &log), disk).await?;
         let shared = Shared {
             clients: Clients::new(options.max_closed_clients),
             info,
@@ -219,22 +233,23 @@ impl Server {
 async fn start_jetstream(
     options: &Options,
     info: &Info,
-    account: &Arc<Account>,
-    log: &Arc<Log>,
+    surroundings: Surroundings,
+    disk: Option<Arc<dyn Disk>>,
 ) -> Result<Option<ShardHost>, StartError> {
     let Some(jetstream) = &options.jetstream else { return Ok(None) };
+    let log = &Arc::clone(&surroundings.log);
     let begun = clock::now();
     log.info("Starting JetStream");
-    let (shard, recovered) = shard_host::start(
-        jetstream,
-        info.server_name.clone(),
-        options.max_payload,
-        Arc::clone(account),
-        Arc::clone(log),
-    )
-    .await?;
+    let place = match disk {
+        Some(disk) => Place { disk, medium: Medium::UNKNOWN },
+        None => Place::in_directory(&jetstream.store_dir)?,
+    };
+    let medium = place.medium;
+    let settings =
+        shard_host::shard_options(jetstream, info.server_name.clone(), options.max_payload);
+    let (shard, recovered) = shard_host::start(place, settings, surroundings).await?;
     announce::jetstream(log, jetstream, &recovered);
-    if let Some(warning) = shard.medium.warning() {
+    if let Some(warning) = medium.warning() {
         log.warn(&warning);
     }
     announce::jetstream_took(log, clock::now().since(begun));

@@ -13,10 +13,9 @@ use tradewind_jetstream::api::validate::ServerLimits;
 use tradewind_jetstream::shard::{OpenShardError, Recovered, Shard, ShardOptions, SyncLevel};
 use tradewind_store::{Disk, DiskError, LogOptions, OsDisk};
 
-use self::host::{Host, Surroundings};
-use crate::account::Account;
+use self::host::Host;
+pub(crate) use self::host::Surroundings;
 use crate::clock;
-use crate::log::Log;
 use crate::mailbox::Mailbox;
 use crate::options::JetStreamOptions;
 use crate::medium::Medium;
@@ -90,31 +89,29 @@ fn make_directory(path: &Path) -> Result<(), JetStreamError> {
     }
 }
 
-/// Opens the store and starts its thread.
-pub(crate) async fn start(
-    options: &JetStreamOptions,
-    server_name: String,
-    max_payload: usize,
-    account: Arc<Account>,
-    log: Arc<Log>,
-) -> Result<(ShardHost, Recovered), JetStreamError> {
-    let directory = directory(&options.store_dir);
-    make_directory(&directory)?;
-    let disk = Arc::new(OsDisk::new(&directory).map_err(JetStreamError::Disk)?);
-    let medium = Medium::of(&directory);
-    let shard = shard_options(options, server_name, max_payload, random_seed());
-    let (mut host, recovered) = start_on(disk, shard, account, log).await?;
-    host.medium = medium;
-    Ok((host, recovered))
+/// Where a store is.
+pub(crate) struct Place {
+    pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) medium: Medium,
 }
 
-/// As [`start`], on any disk.
-async fn start_on(
-    disk: Arc<dyn Disk>,
+impl Place {
+    /// Below the directory that the user named.
+    pub(crate) fn in_directory(store_dir: &Path) -> Result<Place, JetStreamError> {
+        let directory = directory(store_dir);
+        make_directory(&directory)?;
+        let disk = Arc::new(OsDisk::new(&directory).map_err(JetStreamError::Disk)?);
+        Ok(Place { disk, medium: Medium::of(&directory) })
+    }
+}
+
+/// Opens the store and starts its thread.
+pub(crate) async fn start(
+    place: Place,
     shard_options: ShardOptions,
-    account: Arc<Account>,
-    log: Arc<Log>,
+    surroundings: Surroundings,
 ) -> Result<(ShardHost, Recovered), JetStreamError> {
+    let Place { disk, medium } = place;
     let mut instance = [0; 16];
     random_bytes(&mut instance);
     let seed = shard_options.seed;
@@ -122,8 +119,7 @@ async fn start_on(
         SyncLevel::Always => None,
         SyncLevel::Interval(every) => Some(every),
     };
-    let store = Arc::new(StoreWatch::new());
-    let watch = Arc::clone(&store);
+    let store = Arc::clone(&surroundings.store);
     let mailbox = Arc::new(Mailbox::new());
     let (opened, opening) = oneshot::channel();
     let (end, ended) = oneshot::channel();
@@ -131,7 +127,8 @@ async fn start_on(
     std::thread::Builder::new()
         .name("shard".to_owned())
         .spawn(move || {
-            let oracle = Arc::clone(&account);
+            let oracle = Arc::clone(&surroundings.account);
+            let log = Arc::clone(&surroundings.log);
             let shard = Shard::open(
                 clock::now(),
                 disk,
@@ -141,8 +138,6 @@ async fn start_on(
             );
             match shard {
                 Ok((shard, recovered)) => {
-                    let surroundings =
-                        Surroundings { account, store: watch, log: Arc::clone(&log) };
                     let mut host = Host::new(shard, inbox, surroundings, seed, sync_every);
                     host.begin();
                     if opened.send(Ok(recovered)).is_ok() {
@@ -167,18 +162,17 @@ async fn start_on(
     match opening.await {
         Ok(recovered) => {
             let recovered = recovered.map_err(JetStreamError::Open)?;
-            let medium = Medium::UNKNOWN;
             Ok((ShardHost { mailbox, ended, store, medium }, recovered))
         }
         Err(_) => Err(JetStreamError::Thread(io::Error::other("it ended while opening the store"))),
     }
 }
 
-fn shard_options(
+/// What a shard has to know of the options.
+pub(crate) fn shard_options(
     options: &JetStreamOptions,
     server_name: String,
     max_payload: usize,
-    seed: u64,
 ) -> ShardOptions {
     let limit = |limit: i64| if limit < 0 { i64::MAX } else { limit };
     ShardOptions {
@@ -192,6 +186,9 @@ fn shard_options(
         server_name,
         max_payload: tradewind_subject::int::u64_from(max_payload),
         sync: options.sync.level(),
-        seed,
+        seed: random_seed(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -45,10 +45,17 @@ const STREAMS: ClientId = ClientId(1);
 const JETSTREAM: ClientId = ClientId(2);
 
 /// What the thread shares with others.
-pub(super) struct Surroundings {
-    pub(super) account: Arc<Account>,
-    pub(super) store: Arc<StoreWatch>,
-    pub(super) log: Arc<Log>,
+pub(crate) struct Surroundings {
+    pub(crate) account: Arc<Account>,
+    pub(crate) store: Arc<StoreWatch>,
+    pub(crate) log: Arc<Log>,
+}
+
+impl Surroundings {
+    pub(crate) fn new(account: &Arc<Account>, log: &Arc<Log>) -> Surroundings {
+        let store = Arc::new(StoreWatch::new());
+        Surroundings { account: Arc::clone(account), store, log: Arc::clone(log) }
+    }
 }
 
 /// What the thread owns.
