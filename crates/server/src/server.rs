@@ -14,10 +14,10 @@ use crate::account::Account;
 use crate::clients::Clients;
 use crate::log::Log;
 use crate::mailbox::Letter;
+use crate::medium::Medium;
 use crate::options::Options;
 use crate::shard_host::{self, JetStreamError, Place, ShardHost, Surroundings};
 use crate::shared::{GLOBAL_ACCOUNT, Shared, new_info, random_seed};
-use crate::medium::Medium;
 use crate::store::StoreState;
 use crate::{announce, clock, descriptors, keeper, listener, monitor};
 
@@ -150,7 +150,8 @@ impl Server {
             log.warn(&warning);
         }
         let account = Arc::new(Account::new(GLOBAL_ACCOUNT));
-        let host = start_jetstream(&options, &info, Surroundings::new(&account, &log), disk).await?;
+        let host =
+            start_jetstream(&options, &info, Surroundings::new(&account, &log), disk).await?;
         let shared = Shared {
             clients: Clients::new(options.max_closed_clients),
             info,

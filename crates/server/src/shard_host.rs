@@ -17,8 +17,8 @@ use self::host::Host;
 pub(crate) use self::host::Surroundings;
 use crate::clock;
 use crate::mailbox::Mailbox;
-use crate::options::JetStreamOptions;
 use crate::medium::Medium;
+use crate::options::JetStreamOptions;
 use crate::shared::{random_bytes, random_seed};
 use crate::store::StoreWatch;
 

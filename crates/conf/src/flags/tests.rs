@@ -128,7 +128,10 @@ fn a_bad_flag_is_named_above_the_usage() {
         ("-=x", "bad flag syntax: -=x"),
         ("-D=maybe", "invalid boolean value \"maybe\" for -D: parse error"),
         ("--log_format xml", "invalid value \"xml\" for flag -log_format: use text or json"),
-        ("--on_io_error wait", "invalid value \"wait\" for flag -on_io_error: use continue or exit"),
+        (
+            "--on_io_error wait",
+            "invalid value \"wait\" for flag -on_io_error: use continue or exit",
+        ),
         (
             "--sync_interval 5",
             "invalid value \"5\" for flag -sync_interval: time: missing unit in duration \"5\"",

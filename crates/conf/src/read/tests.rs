@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::{
-    AllowResponses, Block, Config, Credentials, KEYS, NoSource, Permissions, Problems, Secret,
-    OnIoError, Setting, SubjectPermission, Support, SyncInterval, parse,
+    AllowResponses, Block, Config, Credentials, KEYS, NoSource, OnIoError, Permissions, Problems,
+    Secret, Setting, SubjectPermission, Support, SyncInterval, parse,
 };
 
 fn read(text: &str) -> Result<Config, Problems> {

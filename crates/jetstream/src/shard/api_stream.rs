@@ -243,11 +243,7 @@ impl Shard {
 
 impl Slot {
     /// What is shown of the stream, with what `more` adds to its state.
-    pub(super) fn info(
-        &self,
-        context: &Context,
-        more: impl FnOnce() -> StreamState,
-    ) -> StreamInfo {
+    pub(super) fn info(&self, context: &Context, more: impl FnOnce() -> StreamState) -> StreamInfo {
         let state = self.stream.state();
         StreamInfo {
             config: self.stream.config().clone(),

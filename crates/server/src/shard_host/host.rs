@@ -102,8 +102,7 @@ impl Host {
         sync_every: Option<Duration>,
     ) -> Host {
         let Surroundings { account, store, log } = surroundings;
-        let committer =
-            Committer::new(Arc::clone(&mailbox), Arc::clone(&store), Arc::clone(&log));
+        let committer = Committer::new(Arc::clone(&mailbox), Arc::clone(&store), Arc::clone(&log));
         Host {
             shard,
             dispatcher: Dispatcher::new(Arc::clone(&account), seed),
