@@ -250,19 +250,6 @@ impl Consumer {
         self.recount(index);
     }
 
-    /// After a restart whose clock is behind the one before: what was delivered in its future was
-    /// delivered now, or it would wait for its ack until that future comes.
-    pub fn rebase(&mut self, now: Timestamp) {
-        let ahead: Vec<(u64, u64)> = (self.state.outstanding.iter())
-            .filter(|(_, sent)| now < sent.at)
-            .map(|(seq, sent)| (seq, sent.redeliveries))
-            .collect();
-        for (seq, redeliveries) in ahead {
-            let deadline = self.rules.deadline(now, redeliveries);
-            self.state.outstanding.touch(seq, now, deadline);
-        }
-    }
-
     /// Appends all that has to survive a restart to `out`.
     pub fn snapshot(&self, out: &mut Vec<u8>) {
         codec::write_state(&self.state, out);

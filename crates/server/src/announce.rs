@@ -36,7 +36,7 @@ pub(crate) fn jetstream(log: &Log, options: &JetStreamOptions, recovered: &Recov
     log.info(&format!("  Store Directory: \"{}\"", directory.display()));
     match options.sync {
         SyncPolicy::Always => {
-            log.info("  Durability:      disk: synced before every acknowledgement")
+            log.info("  Durability:      disk: synced before every acknowledgement");
         }
         SyncPolicy::Interval(every) => log.warn(&format!(
             "  Durability:      os:{}: synced at this interval, a power loss may lose what was \

@@ -12,6 +12,7 @@ use tradewind_store::Disk;
 
 use crate::account::Account;
 use crate::clients::Clients;
+use crate::descriptors::Descriptors;
 use crate::log::Log;
 use crate::mailbox::Letter;
 use crate::medium::Medium;
@@ -19,7 +20,7 @@ use crate::options::Options;
 use crate::shard_host::{self, JetStreamError, Place, ShardHost, Surroundings};
 use crate::shared::{GLOBAL_ACCOUNT, Shared, new_info, random_seed};
 use crate::store::StoreState;
-use crate::{announce, clock, descriptors, keeper, listener, monitor};
+use crate::{announce, clock, keeper, listener, monitor};
 
 /// How long a stop waits for connections to take their last bytes.
 const STOP_PATIENCE: Duration = Duration::from_secs(5);
@@ -145,13 +146,13 @@ impl Server {
         if auth.plaintext_passwords() {
             log.warn("Plaintext passwords detected, use nkeys or bcrypt");
         }
-        let descriptors = descriptors::limit();
-        if let Some(warning) = descriptors::warning(descriptors) {
-            log.warn(&warning);
-        }
         let account = Arc::new(Account::new(GLOBAL_ACCOUNT));
         let host =
             start_jetstream(&options, &info, Surroundings::new(&account, &log), disk).await?;
+        let descriptors = Descriptors::now();
+        if let Some(warning) = descriptors.warning() {
+            log.warn(&warning);
+        }
         let shared = Shared {
             clients: Clients::new(options.max_closed_clients),
             info,
@@ -161,7 +162,7 @@ impl Server {
             jetstream: host.as_ref().map(|host| Arc::clone(&host.mailbox)),
             store: host.as_ref().map(|host| Arc::clone(&host.store)),
             medium: host.as_ref().map_or(Medium::UNKNOWN, |host| host.medium),
-            connections_max: descriptors::connections(options.max_connections, descriptors),
+            connections_max: descriptors.connections(options.max_connections),
             log: Arc::clone(&log),
             stop: CancellationToken::new(),
             stop_accepting: CancellationToken::new(),

@@ -1,6 +1,9 @@
 //! The thread that runs a shard: takes what is left for it, commits, and sends what goes out.
 
+mod commits;
 mod committer;
+mod condition;
+mod ending;
 mod host;
 
 use std::io;

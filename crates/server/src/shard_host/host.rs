@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tradewind_jetstream::shard::{Event, Job, Outgoing, Shard, StoreAdvisory};
+use tradewind_jetstream::shard::{Event, Outgoing, Shard};
 use tradewind_router::{ClientId, Subscription};
 use tradewind_store::StreamId;
 
@@ -13,22 +13,19 @@ use crate::clock;
 use crate::dispatch::{Dispatcher, Origin, Target};
 use crate::log::Log;
 use crate::mailbox::{Committed, Letter, Mailbox, Purpose};
-use crate::shard_host::committer::{Committer, Work};
-use crate::shard_host::with_causes;
-use crate::store::{StoreState, StoreWatch};
+use crate::shard_host::committer::Committer;
+use crate::store::StoreWatch;
 
 /// What nobody waits for is committed after this long.
-const LAZY: Duration = Duration::from_millis(10);
+pub(super) const LAZY: Duration = Duration::from_millis(10);
 /// After this much silence the disk is told that all is durable.
-const QUIET: Duration = Duration::from_millis(100);
+pub(super) const QUIET: Duration = Duration::from_millis(100);
 /// A commit that found no room is tried again after this long.
-const RETRY: Duration = Duration::from_millis(100);
+pub(super) const RETRY: Duration = Duration::from_millis(100);
 /// Clients are written to whenever this much was given.
 const FLUSH_ABOVE: usize = 256 * 1024;
-/// How long a stop waits for housekeeping.
-const CHORE_PATIENCE: Duration = Duration::from_secs(10);
 /// The longest sleep.
-const SLEEP: Duration = Duration::from_secs(1);
+pub(super) const SLEEP: Duration = Duration::from_secs(1);
 /// Work that comes at this pace is waited for without sleeping.
 const BUSY: Duration = Duration::from_micros(200);
 
@@ -37,8 +34,6 @@ const BUSY: Duration = Duration::from_micros(200);
 const LAG: Duration = Duration::from_secs(1);
 /// Above this much that no commit has taken, nothing new is taken in until the running one is done.
 const UNCOMMITTED_MAX: usize = 64 * 1024 * 1024;
-/// There is room again when there was room for so long.
-const ROOM_AGAIN: Duration = Duration::from_secs(1);
 
 /// Numbers of the server's own subscriptions.
 const STREAMS: ClientId = ClientId(1);
@@ -60,37 +55,37 @@ impl Surroundings {
 
 /// What the thread owns.
 pub(super) struct Host {
-    shard: Shard,
-    mailbox: Arc<Mailbox>,
-    account: Arc<Account>,
-    dispatcher: Dispatcher,
-    captures: BTreeMap<StreamId, Vec<Arc<Subscription<Target>>>>,
-    control: Vec<Arc<Subscription<Target>>>,
-    outgoing: Outgoing,
+    pub(super) shard: Shard,
+    pub(super) mailbox: Arc<Mailbox>,
+    pub(super) account: Arc<Account>,
+    pub(super) dispatcher: Dispatcher,
+    pub(super) captures: BTreeMap<StreamId, Vec<Arc<Subscription<Target>>>>,
+    pub(super) control: Vec<Arc<Subscription<Target>>>,
+    pub(super) outgoing: Outgoing,
     /// Scratch space.
-    letters: Vec<Letter>,
+    pub(super) letters: Vec<Letter>,
     /// Since when something nobody waits for is not committed.
-    lazy_since: Option<Instant>,
-    last_work: Instant,
-    busy: bool,
-    committer: Committer,
-    store: Arc<StoreWatch>,
-    log: Arc<Log>,
-    sync_every: Duration,
-    last_sync: Instant,
+    pub(super) lazy_since: Option<Instant>,
+    pub(super) last_work: Instant,
+    pub(super) busy: bool,
+    pub(super) committer: Committer,
+    pub(super) store: Arc<StoreWatch>,
+    pub(super) log: Arc<Log>,
+    pub(super) sync_every: Duration,
+    pub(super) last_sync: Instant,
     /// The commits of the settings sync.
-    commits_sync: bool,
+    pub(super) commits_sync: bool,
     /// When there was no room last.
-    last_full: Instant,
+    pub(super) last_full: Instant,
     /// Whoever listens was told that the disk is slow.
-    told_slow: bool,
-    stopping: bool,
+    pub(super) told_slow: bool,
+    pub(super) stopping: bool,
     /// A job runs on a thread of its own.
-    chore_running: bool,
-    last_retry: Instant,
-    last_chore: Instant,
+    pub(super) chore_running: bool,
+    pub(super) last_retry: Instant,
+    pub(super) last_chore: Instant,
     /// The shard has more to deliver than one turn allows.
-    more: bool,
+    pub(super) more: bool,
 }
 
 impl Host {
@@ -179,7 +174,7 @@ impl Host {
     }
 
     /// One by one: after a panic, those that were not opened are still there.
-    fn open_letters(&mut self) {
+    pub(super) fn open_letters(&mut self) {
         self.letters.reverse();
         while let Some(letter) = self.letters.pop() {
             self.open(letter);
@@ -203,7 +198,7 @@ impl Host {
         }
     }
 
-    fn committed(&mut self, committed: Committed) {
+    pub(super) fn committed(&mut self, committed: Committed) {
         self.committer.finished(&committed);
         match committed.done {
             Some(done) => self.shard.done(clock::now(), done),
@@ -239,97 +234,13 @@ impl Host {
     }
 
     /// Lets the shard deliver, and sends what it says.
-    fn turn(&mut self) {
+    pub(super) fn turn(&mut self) {
         self.more = self.shard.turn(clock::now());
         self.apply_events();
         self.send();
         if self.lazy_since.is_none() && self.shard.has_uncommitted() {
             self.lazy_since = Some(Instant::now());
         }
-    }
-
-    fn commit_if_due(&mut self) {
-        if self.committer.is_running() {
-            return;
-        }
-        if self.shard.is_stalled() {
-            // No room: what waits is tried again until there is some.
-            if RETRY <= self.last_retry.elapsed() {
-                self.last_retry = Instant::now();
-                let job = self.shard.next_commit();
-                self.run_job(job, self.commits_sync);
-            }
-        } else if self.shard.wants_commit() {
-            self.lazy_since = None;
-            self.commit();
-        } else if self.shard.has_uncommitted()
-            && self.lazy_since.is_none_or(|since| LAZY <= since.elapsed())
-        {
-            self.lazy_since = None;
-            let job = self.shard.next_lazy_commit();
-            self.run_job(job, false);
-        }
-        if self.sync_every <= self.last_sync.elapsed() && !self.committer.is_running() {
-            self.last_sync = Instant::now();
-            if let Some(job) = self.shard.next_sync() {
-                // Of all that was written since the last one: it may take long.
-                self.hand_over(Work { job, syncs: true });
-            }
-        }
-    }
-
-    /// Writes and syncs. What comes in while it writes is written too: one sync for all that waits
-    /// when the sync begins. On a slow disk, and if it is much, beside this thread.
-    fn commit(&mut self) {
-        /// Writes before a sync at most, so that it begins at last.
-        const WRITES: usize = 4;
-        if self.committer.should_hand_over(self.shard.pending_bytes()) {
-            if let Some(job) = self.shard.next_commit() {
-                self.hand_over(Work { job, syncs: self.commits_sync });
-            }
-            return;
-        }
-        for _ in 0..WRITES {
-            self.gather();
-            let Some(job) = self.shard.next_write() else { break };
-            self.shard.done(clock::now(), job.run());
-        }
-        if let Some(job) = self.shard.next_commit() {
-            let done = self.committer.run(Work { job, syncs: self.commits_sync });
-            self.shard.done(clock::now(), done);
-        }
-        self.turn();
-    }
-
-    /// Takes in what waits in the mailbox.
-    fn gather(&mut self) {
-        self.mailbox.take(&mut self.letters, Duration::ZERO, false);
-        self.open_letters();
-    }
-
-    /// Runs a job of the log where it belongs.
-    fn run_job(&mut self, job: Option<Job>, syncs: bool) {
-        let Some(job) = job else { return };
-        if self.committer.should_hand_over(0) {
-            self.hand_over(Work { job, syncs });
-        } else {
-            self.run_here(Some(job));
-        }
-    }
-
-    fn hand_over(&mut self, work: Work) {
-        if let Some(done) = self.committer.hand_over(work) {
-            self.shard.done(clock::now(), done);
-            self.turn();
-        }
-    }
-
-    /// Syncs on this thread.
-    fn run_here(&mut self, job: Option<Job>) {
-        let Some(job) = job else { return };
-        let done = self.committer.run(Work { job, syncs: true });
-        self.shard.done(clock::now(), done);
-        self.turn();
     }
 
     /// Housekeeping on the disk, one job at a time, on a thread of its own.
@@ -346,79 +257,6 @@ impl Host {
         self.last_chore = Instant::now();
         self.chore_running =
             std::thread::Builder::new().name("chore".to_owned()).spawn(work).is_ok();
-    }
-
-    /// After some silence, sees that all is on disk, and marks there that it is.
-    fn mark_idle(&mut self) {
-        if self.last_work.elapsed() < QUIET || self.shard.is_stalled() {
-            return;
-        }
-        if !self.committer.is_running() && self.shard.is_unsynced() {
-            let job = self.shard.next_sync();
-            self.run_job(job, true);
-        }
-        // After one that runs beside, it is tried again.
-        if !self.committer.is_running() && self.shard.mark_idle() {
-            let job = self.shard.next_sync();
-            self.run_job(job, true);
-        }
-    }
-
-    /// Tells the log, whoever asks for the server's health, and whoever listens for advisories how
-    /// the store is, whenever that changes.
-    fn watch_store(&mut self) {
-        let is_slow = self.store.is_slow();
-        if is_slow && !self.told_slow {
-            self.advise(&StoreAdvisory::SlowDisk);
-        }
-        self.told_slow = is_slow;
-        let is_full = self.shard.is_stalled() || self.shard.space_low();
-        if is_full {
-            self.last_full = Instant::now();
-        }
-        match self.store.state() {
-            StoreState::Failed { .. } => (),
-            _ if self.shard.poisoned().is_some() => self.report_failure(),
-            StoreState::Healthy if is_full => {
-                self.log.error(
-                    "JetStream is out of disk space: publishes are refused until there is room",
-                );
-                self.store.set_state(StoreState::Full);
-                self.advise(&StoreAdvisory::OutOfStorage);
-            }
-            StoreState::Full if !is_full && ROOM_AGAIN <= self.last_full.elapsed() => {
-                self.log.info("JetStream has disk space again: publishes are accepted");
-                self.store.set_state(StoreState::Healthy);
-                self.advise(&StoreAdvisory::StorageAvailable);
-            }
-            StoreState::Healthy | StoreState::Full => (),
-        }
-    }
-
-    fn report_failure(&mut self) {
-        let Some(reason) = self.shard.poisoned().map(|poisoned| with_causes(poisoned)) else {
-            return;
-        };
-        self.log.error(&format!(
-            "JetStream takes no writes until the server is started again: {reason}; reads and core \
-             NATS go on"
-        ));
-        self.store.set_state(StoreState::Failed { reason: reason.clone() });
-        self.advise(&StoreAdvisory::Failed { error: reason });
-    }
-
-    fn advise(&mut self, advisory: &StoreAdvisory) {
-        self.shard.advise(clock::now(), advisory);
-        self.send();
-    }
-
-    /// After a bug in here: whoever waits for an acknowledgement is told that there will be none.
-    pub(super) fn abandon(&mut self) {
-        self.shard.poison(clock::now(), "an internal error");
-        self.report_failure();
-        self.open_letters();
-        self.gather();
-        self.send();
     }
 
     fn apply_events(&mut self) {
@@ -448,7 +286,7 @@ impl Host {
         }
     }
 
-    fn send(&mut self) {
+    pub(super) fn send(&mut self) {
         self.shard.take_outgoing(&mut self.outgoing);
         if self.outgoing.is_empty() {
             return;
@@ -465,52 +303,5 @@ impl Host {
         }
         // Who takes too long is closed when too much waits for it; the shard waits for nobody.
         self.dispatcher.flush();
-    }
-
-    /// The last words: nothing is delivered any more, everything said is on disk.
-    fn finish(&mut self) {
-        self.await_commit();
-        self.shard.close(clock::now());
-        self.turn();
-        let job = self.shard.next_sync();
-        self.run_here(job);
-        let job = self.shard.next_sync();
-        self.run_here(job);
-        if self.shard.mark_idle() {
-            let job = self.shard.next_sync();
-            self.run_here(job);
-        }
-        // Until it is done, a chore holds the lock of the directory.
-        let begun = Instant::now();
-        let mut letters = Vec::new();
-        while self.chore_running && begun.elapsed() < CHORE_PATIENCE {
-            self.mailbox.take(&mut letters, RETRY, false);
-            for letter in letters.drain(..) {
-                if let Letter::Done(done) = letter {
-                    self.chore_running = false;
-                    self.shard.done(clock::now(), done);
-                }
-            }
-        }
-    }
-
-    /// However long it takes: it holds what was said before the stop.
-    fn await_commit(&mut self) {
-        while self.committer.is_running() {
-            if let Some(committed) = self.mailbox.take_committed(SLEEP) {
-                self.committed(committed);
-                self.turn();
-            }
-        }
-    }
-
-    /// Nobody finds JetStream any more.
-    pub(super) fn retire(&mut self) {
-        let control = std::mem::take(&mut self.control);
-        self.account.remove_all(&control);
-        for (_, subscriptions) in std::mem::take(&mut self.captures) {
-            self.account.remove_all(&subscriptions);
-        }
-        self.mailbox.close();
     }
 }
