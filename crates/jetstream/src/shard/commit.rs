@@ -48,14 +48,16 @@ impl Job {
 }
 
 impl Shard {
-    /// Whether somebody waits for a commit.
+    /// Whether somebody waits for a commit, and one can come.
     pub fn wants_commit(&self) -> bool {
-        self.context.log.has_eager() || !self.context.held.is_empty()
+        let context = &self.context;
+        let is_awaited = context.log.has_eager() || !context.held.is_empty();
+        is_awaited && context.log.poisoned().is_none()
     }
 
-    /// Whether anything was appended that no commit has taken.
+    /// Whether anything was appended that no commit has taken, and one can come.
     pub fn has_uncommitted(&self) -> bool {
-        0 < self.pending_bytes()
+        0 < self.pending_bytes() && self.context.log.poisoned().is_none()
     }
 
     /// Bytes that were appended and that no commit has taken.

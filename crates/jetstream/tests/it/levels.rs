@@ -73,3 +73,21 @@ fn what_the_api_says_of_an_async_stream_waits_for_the_commit() {
 
     assert!(!host.shard().is_unsynced());
 }
+
+/// What came while the last commit was under way waits for one that never comes.
+#[test]
+fn after_an_io_error_no_commit_is_wanted() {
+    let mut host = host();
+    host.publish_uncommitted("d", b"x");
+    let commit = host.shard().next_commit().unwrap();
+    host.publish_uncommitted("d", b"y");
+    let now = host.now();
+
+    host.shard().poison(now, "the disk is gone");
+    host.shard().done(now, commit.run());
+
+    let answers = host.answers();
+    assert_eq!(answers.len(), 2, "{answers:?}");
+    assert!(answers.iter().all(|answer| answer["error"]["err_code"] == 10077), "{answers:?}");
+    assert!(!host.shard().wants_commit() && !host.shard().has_uncommitted());
+}
