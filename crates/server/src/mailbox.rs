@@ -148,6 +148,7 @@ impl Mailbox {
             Letter::Batch(batch) => batch.bytes.len(),
             _ => 0,
         };
+        let is_end = matches!(letter, Letter::Committed(_));
         let mut queue = self.queue.lock();
         if queue.closed {
             return false;
@@ -156,7 +157,7 @@ impl Mailbox {
         queue.n_bytes += size;
         let full = WAITING_MAX < queue.n_bytes;
         drop(queue);
-        if self.sleeping.swap(false, Ordering::AcqRel) {
+        if self.sleeping.swap(false, Ordering::AcqRel) || is_end {
             self.filled.notify_one();
         }
         full
@@ -205,6 +206,7 @@ impl Mailbox {
     }
 
     /// Takes out the end of a commit, before all else, waiting for it until `patience` is over.
+    /// Nothing else wakes the caller.
     pub(crate) fn take_committed(&self, patience: Duration) -> Option<Committed> {
         let deadline = Instant::now() + patience;
         let mut queue = self.queue.lock();
@@ -215,10 +217,7 @@ impl Mailbox {
             {
                 return Some(committed);
             }
-            self.sleeping.store(true, Ordering::Release);
-            let timed_out = self.filled.wait_until(&mut queue, deadline).timed_out();
-            self.sleeping.store(false, Ordering::Release);
-            if timed_out {
+            if self.filled.wait_until(&mut queue, deadline).timed_out() {
                 return None;
             }
         }

@@ -66,16 +66,18 @@ impl Host {
     /// Takes in what comes while it comes, for a moment: those who were just answered go on, and
     /// what is not in this commit waits for the whole of the next one.
     fn gather_more(&mut self) {
-        const MOMENT: Duration = Duration::from_micros(200);
+        /// When nothing comes for so long, no more does.
+        const SILENCE: Duration = Duration::from_micros(50);
         const ENOUGH: usize = 1024 * 1024;
+        self.gather();
+        let moment = self.committer.worth_waiting();
         let begun = Instant::now();
-        loop {
-            let before = self.shard.pending_bytes();
-            self.gather();
-            let after = self.shard.pending_bytes();
-            if after == before || ENOUGH < after || MOMENT < begun.elapsed() {
+        while 1 < self.n_sent && begun.elapsed() < moment && self.shard.pending_bytes() < ENOUGH {
+            self.mailbox.take(&mut self.letters, SILENCE, false);
+            if self.letters.is_empty() {
                 return;
             }
+            self.open_letters();
         }
     }
 

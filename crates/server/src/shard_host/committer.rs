@@ -11,10 +11,13 @@ use crate::log::Log;
 use crate::mailbox::{Committed, Letter, Mailbox};
 use crate::store::StoreWatch;
 
-/// Commits that take longer than this on average do not keep the shard's thread.
-const SLOW: Duration = Duration::from_millis(1);
+/// Commits that take longer than this on average do not keep the shard's thread. With less, a busy
+/// machine counts as a slow disk, and the two threads take from each other what they give.
+const SLOW: Duration = Duration::from_millis(5);
+/// A longer one counts as this long: one that hangs among many that are fast makes no slow disk.
+const MOST: Duration = Duration::from_millis(20);
 /// Nor do commits of more bytes than this.
-const LARGE: usize = 256 * 1024;
+const LARGE: usize = 1024 * 1024;
 
 /// Runs one commit at a time.
 ///
@@ -55,6 +58,11 @@ impl Committer {
         SLOW < self.average || LARGE < n_bytes
     }
 
+    /// For how long a commit may be put off so that more comes along: little of what it takes.
+    pub(super) fn worth_waiting(&self) -> Duration {
+        self.average / 8
+    }
+
     /// Runs it here.
     pub(super) fn run(&mut self, work: Work) -> JobDone {
         let begun = self.store.sync_begins();
@@ -91,7 +99,7 @@ impl Committer {
     fn took(&mut self, took: Duration, syncs: bool) {
         // What is only written says nothing of how long a sync takes, unless it is slow too.
         if syncs || self.average < took {
-            self.average = self.average * 7 / 8 + took / 8;
+            self.average = self.average * 7 / 8 + took.min(MOST) / 8;
         }
         self.store.sync_ended(took, &self.log);
     }

@@ -32,6 +32,9 @@ const BUSY: Duration = Duration::from_micros(200);
 /// What was acknowledged before its sync (`persist_mode: async`), and what nobody waits for, is
 /// synced after this long. Settings say otherwise for a whole server.
 const LAG: Duration = Duration::from_secs(1);
+/// While a commit runs beside this thread, what comes is taken in together after this long: to wake
+/// for each letter would take more from the clients than it gives them.
+const NAP: Duration = Duration::from_micros(200);
 /// Above this much that no commit has taken, nothing new is taken in until the running one is done.
 const UNCOMMITTED_MAX: usize = 64 * 1024 * 1024;
 
@@ -62,6 +65,8 @@ pub(super) struct Host {
     pub(super) captures: BTreeMap<StreamId, Vec<Arc<Subscription<Target>>>>,
     pub(super) control: Vec<Arc<Subscription<Target>>>,
     pub(super) outgoing: Outgoing,
+    /// Messages of the last turn.
+    pub(super) n_sent: usize,
     /// Scratch space.
     pub(super) letters: Vec<Letter>,
     /// Since when something nobody waits for is not committed.
@@ -109,6 +114,7 @@ impl Host {
             captures: BTreeMap::new(),
             control: Vec::new(),
             outgoing: Outgoing::default(),
+            n_sent: 0,
             letters: Vec::new(),
             lazy_since: None,
             last_work: Instant::now(),
@@ -155,12 +161,16 @@ impl Host {
 
     /// Takes in what comes; whether nothing came from outside.
     fn take_letters(&mut self) -> bool {
-        let patience = self.patience();
-        if self.committer.is_running() && UNCOMMITTED_MAX < self.shard.pending_bytes() {
-            if let Some(committed) = self.mailbox.take_committed(patience) {
+        let mut patience = self.patience();
+        if self.committer.is_running() {
+            let is_over = UNCOMMITTED_MAX < self.shard.pending_bytes();
+            let nap = if is_over { patience } else { NAP.min(patience) };
+            if let Some(committed) = self.mailbox.take_committed(nap) {
                 self.committed(committed);
+                patience = Duration::ZERO;
+            } else if is_over {
+                return false;
             }
-            return false;
         }
         self.mailbox.take(&mut self.letters, patience, self.busy);
         let is_ours = |letter: &Letter| matches!(letter, Letter::Done(_) | Letter::Committed(_));
@@ -288,6 +298,7 @@ impl Host {
 
     pub(super) fn send(&mut self) {
         self.shard.take_outgoing(&mut self.outgoing);
+        self.n_sent = self.outgoing.len();
         if self.outgoing.is_empty() {
             return;
         }

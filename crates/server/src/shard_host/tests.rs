@@ -77,7 +77,7 @@ impl Rig {
     /// Publishes until the server knows that its disk is slow.
     async fn learn_that_the_disk_is_slow(&self, subject: &'static str) {
         self.disk.slow_down(Duration::from_millis(20));
-        for _ in 0..3 {
+        for _ in 0..6 {
             self.publish(subject).await;
         }
         self.disk.slow_down(Duration::ZERO);
@@ -181,7 +181,7 @@ async fn while_a_sync_hangs_what_is_durable_is_read_and_delivered() {
     assert_eq!(advisory["type"], "io.tradewind.jetstream.advisory.v1.server_slow_disk");
     assert!(tokio::time::timeout(Duration::ZERO, &mut waiting).await.is_err(), "not synced yet");
     rig.disk.release();
-    assert_eq!(soon(waiting).await.unwrap()["seq"], 5);
+    assert_eq!(soon(waiting).await.unwrap()["seq"], 8);
     rig.until("the end of the episode", |rig| rig.log().contains("fast again")).await;
     assert_eq!(rig.log().matches("disk is slow").count(), 1, "{}", rig.log());
     rig.server.shutdown().await;
@@ -221,7 +221,7 @@ async fn an_async_stream_acknowledges_at_append_and_a_default_one_beside_it_afte
 
     assert!(tokio::time::timeout(Duration::from_millis(50), &mut durable).await.is_err());
     rig.disk.release();
-    assert_eq!(soon(durable).await.unwrap()["seq"], 4);
+    assert_eq!(soon(durable).await.unwrap()["seq"], 7);
     let info = rig.api("STREAM.INFO.A", json!("")).await;
     assert_eq!(info["state"]["messages"], 3, "{info}");
     rig.server.shutdown().await;
@@ -312,7 +312,7 @@ async fn a_full_disk_refuses_publishes_only_and_heals() {
     assert_eq!(rig.health().await.0, 200);
     assert_eq!(pull_one(&consumer).await.payload, "x");
     let log = rig.log();
-    assert_eq!(log.matches("out of disk space").count(), 1, "{log}");
+    assert_eq!(log.matches("until there is room").count(), 1, "{log}");
     assert_eq!(log.matches("has disk space again").count(), 1, "{log}");
     rig.server.shutdown().await;
 }
