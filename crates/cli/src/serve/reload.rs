@@ -84,6 +84,7 @@ fn changed(current: &Resolved, next: &Resolved) -> Vec<&'static str> {
 
 #[cfg(test)]
 mod tests {
+    use tradewind_conf::OnIoError;
     use tradewind_server::Options;
 
     use super::*;

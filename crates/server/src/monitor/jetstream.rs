@@ -186,9 +186,10 @@ struct StreamDetail<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     config: Option<&'a StreamConfig>,
     state: &'a StreamState,
-    durability: &'a str,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     consumer_detail: Vec<ConsumerDetail<'a>>,
+    /// Ours.
+    durability: &'a str,
 }
 
 #[derive(Debug, Serialize)]
@@ -294,11 +295,11 @@ impl<'a> StreamDetail<'a> {
             cluster: ClusterInfo { leader: leader.to_owned() },
             config: request.config.then_some(config),
             state,
-            durability,
             consumer_detail: consumers
                 .iter()
                 .map(|consumer| ConsumerDetail::new(consumer, request.config))
                 .collect(),
+            durability,
         }
     }
 }
