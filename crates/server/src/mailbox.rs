@@ -53,6 +53,10 @@ impl Batch {
         self.entries.push(Entry { purpose, start, ends, no_responders });
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }

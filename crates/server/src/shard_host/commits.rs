@@ -63,20 +63,18 @@ impl Host {
         self.turn();
     }
 
-    /// Takes in what comes while it comes, for a moment: those who were just answered go on, and
-    /// what is not in this commit waits for the whole of the next one.
+    /// Takes in what comes, for a moment: those who were just answered go on, and what is not in
+    /// this commit waits for the whole of the next one. Without it, publishers with a window would
+    /// come in two halves, each waiting for the sync of the other.
     fn gather_more(&mut self) {
-        /// When nothing comes for so long, no more does.
-        const SILENCE: Duration = Duration::from_micros(50);
         const ENOUGH: usize = 1024 * 1024;
+        self.n_taken = 0;
         self.gather();
         let moment = self.committer.worth_waiting();
         let begun = Instant::now();
-        while 1 < self.n_sent && begun.elapsed() < moment && self.shard.pending_bytes() < ENOUGH {
-            self.mailbox.take(&mut self.letters, SILENCE, false);
-            if self.letters.is_empty() {
-                return;
-            }
+        while 1 < self.n_sent && self.n_taken < self.n_sent && self.shard.pending_bytes() < ENOUGH {
+            let Some(left) = moment.checked_sub(begun.elapsed()) else { return };
+            self.mailbox.take(&mut self.letters, left, false);
             self.open_letters();
         }
     }

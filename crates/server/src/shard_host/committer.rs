@@ -58,9 +58,9 @@ impl Committer {
         SLOW < self.average || LARGE < n_bytes
     }
 
-    /// For how long a commit may be put off so that more comes along: little of what it takes.
+    /// For how long a commit may be put off so that more comes along: a part of what it takes.
     pub(super) fn worth_waiting(&self) -> Duration {
-        self.average / 8
+        self.average / 4
     }
 
     /// Runs it here.

@@ -67,6 +67,8 @@ pub(super) struct Host {
     pub(super) outgoing: Outgoing,
     /// Messages of the last turn.
     pub(super) n_sent: usize,
+    /// Messages taken in since the last commit was begun.
+    pub(super) n_taken: usize,
     /// Scratch space.
     pub(super) letters: Vec<Letter>,
     /// Since when something nobody waits for is not committed.
@@ -115,6 +117,7 @@ impl Host {
             control: Vec::new(),
             outgoing: Outgoing::default(),
             n_sent: 0,
+            n_taken: 0,
             letters: Vec::new(),
             lazy_since: None,
             last_work: Instant::now(),
@@ -195,6 +198,7 @@ impl Host {
         let now = clock::now();
         match letter {
             Letter::Batch(batch) => {
+                self.n_taken += batch.len();
                 batch.iter().for_each(|inbound| self.shard.handle(now, inbound));
             }
             Letter::Interest(subject) => self.shard.on_interest(now, &subject),
