@@ -30,6 +30,7 @@ use crate::api::error::ApiError;
 use crate::api::response::append_pub_error;
 
 pub use self::{
+    advisory::StoreAdvisory,
     commit::{Job, JobDone},
     context::{Event, ShardOptions, SyncLevel},
     offline::OfflineStream,
@@ -180,9 +181,5 @@ impl Shard {
     /// What the shell has to know: streams that came and went.
     pub fn take_events(&mut self) -> Vec<Event> {
         std::mem::take(&mut self.context.events)
-    }
-
-    fn slot_named(&mut self, name: &str) -> Option<&mut Slot> {
-        self.slots.get_mut(self.names.get(name)?)
     }
 }

@@ -34,7 +34,8 @@ impl Slot {
             Ok(admission) => admission,
             Err(refusal) => return self.refuse(context, publish.reply, &ApiError::from(refusal)),
         };
-        let eager = !publish.reply.is_empty() && !self.stream.config().no_ack;
+        let is_awaited = !publish.reply.is_empty() && !self.stream.config().no_ack;
+        let eager = is_awaited && !self.speaks_at_once();
         let wish = if eager { Wish::Eager } else { Wish::Lazy };
         let stored = match admission {
             Admission::Duplicate { seq } => {
@@ -114,7 +115,7 @@ impl Slot {
     }
 
     fn mark_undurable(&self, context: &mut Context) {
-        if !self.is_memory {
+        if !self.speaks_at_once() {
             context.undurable.insert(self.id);
         }
     }
@@ -137,9 +138,9 @@ impl Slot {
     fn tell_one(&mut self, context: &mut Context, id: tradewind_store::ConsumerId, seq: u64) {
         if let Some(slot) = self.consumers.get_mut(&id)
             && slot.consumer.on_appended(seq)
-            && self.is_memory
+            && self.speaks_at_once()
         {
-            // Of a file stream it may be spoken when it is durable: the commit kicks.
+            // Of others it may be spoken when it is durable: the commit kicks.
             context.kicked.insert((self.id, id));
         }
     }
@@ -149,7 +150,7 @@ impl Slot {
             return;
         }
         let early = is_duplicate && mutant::enabled(Mutant::DuplicateAnsweredEarly);
-        let at_once = self.is_memory || early;
+        let at_once = self.speaks_at_once() || early;
         let out = if at_once { &mut context.out } else { context.after_commit() };
         out.pub_ack(reply, |out| append_pub_ack(out, &self.ack_prefix, seq, is_duplicate));
     }
@@ -158,7 +159,7 @@ impl Slot {
         if reply.is_empty() || self.stream.config().no_ack {
             return;
         }
-        let out = if self.is_memory { &mut context.out } else { context.after_commit() };
+        let out = if self.speaks_at_once() { &mut context.out } else { context.after_commit() };
         out.answer(reply, |out| append_pub_error(out, self.name(), error));
     }
 
