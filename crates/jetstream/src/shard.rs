@@ -23,7 +23,7 @@ mod sweep;
 use std::collections::{BTreeMap, BTreeSet};
 
 use tradewind_proto::Publish;
-use tradewind_store::StreamId;
+use tradewind_store::{Corruption, StreamId};
 use tradewind_subject::Timestamp;
 
 use crate::api::error::ApiError;
@@ -66,6 +66,8 @@ pub struct Shard {
     names: BTreeMap<String, StreamId>,
     offline: BTreeMap<StreamId, Offline>,
     sweeper: Sweeper,
+    /// What is damaged, as far as that is known.
+    damage: Vec<Corruption>,
     context: Context,
     is_closing: bool,
 }

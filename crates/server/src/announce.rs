@@ -52,6 +52,20 @@ pub(crate) fn jetstream(log: &Log, options: &JetStreamOptions, recovered: &Recov
             cut.file, cut.offset
         ));
     }
+    for damage in &recovered.log.damage {
+        log.error(&format!("  {damage}"));
+    }
+    for stream in &recovered.offline {
+        let name = stream.name.as_deref().unwrap_or("of a name that is lost");
+        log.error(&format!(
+            "  Stream {name} is offline: {}; delete it, or stop the server and use: tradewind store \
+             repair",
+            stream.why
+        ));
+    }
+    if recovered.unknown_lost {
+        log.error("  Streams made shortly before the damage may be lost without a trace");
+    }
     if 0 < recovered.streams {
         log.info(&format!(
             "  Restored {} messages of {} streams",

@@ -9,6 +9,7 @@ pub use info::{
 };
 pub use publish::{append_json_string, append_pub_ack, append_pub_error, pub_ack_prefix};
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use serde::Serialize;
@@ -93,15 +94,18 @@ pub fn stream_info(info: &StreamInfo, server_name: &str, page: Page) -> Vec<u8> 
     answer(ApiCall::StreamInfo(""), Body { page, info: StreamInfo { cluster, ..info.shown() } })
 }
 
-/// The answer to `STREAM.LIST`. Its configurations lack the labels that are only shown.
-pub fn stream_list(page: Page, streams: &[StreamInfo]) -> Vec<u8> {
+/// The answer to `STREAM.LIST`, with the streams that are not served and why. Its configurations lack
+/// the labels that are only shown.
+pub fn stream_list(page: Page, streams: &[StreamInfo], offline: &BTreeMap<&str, &str>) -> Vec<u8> {
     #[derive(Serialize)]
     struct Body<'a> {
         #[serde(flatten)]
         page: Page,
         streams: &'a [StreamInfo],
+        #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+        offline: &'a BTreeMap<&'a str, &'a str>,
     }
-    answer(ApiCall::StreamList, Body { page, streams })
+    answer(ApiCall::StreamList, Body { page, streams, offline })
 }
 
 /// The answer to `STREAM.NAMES`: no names are `null`.

@@ -169,7 +169,9 @@ impl Shard {
         let infos: Vec<StreamInfo> = (slots[range].iter())
             .map(|slot| slot.info(&self.context, StreamState::default))
             .collect();
-        Ok(response::stream_list(page, &infos))
+        let offline = self.offline.values();
+        let offline = offline.filter_map(|it| Some((it.name()?, it.why.as_str()))).collect();
+        Ok(response::stream_list(page, &infos, &offline))
     }
 
     pub(super) fn stream_info(&self, name: &str, body: &[u8]) -> Served {

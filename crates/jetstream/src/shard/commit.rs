@@ -198,6 +198,7 @@ impl Shard {
             JobDone::Retire(done) => self.context.log.retired(done).map(|()| self.retire_done()),
             JobDone::Inspect(done) => self.context.log.inspected(done),
         };
+        self.damage.append(&mut self.context.log.take_damage());
         if let Err(poisoned) = outcome {
             self.fail(&poisoned);
         }

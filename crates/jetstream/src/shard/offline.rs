@@ -47,9 +47,9 @@ impl Shard {
         self.offline.iter().map(stream).collect()
     }
 
-    /// Damage found since the last call.
-    pub fn take_damage(&mut self) -> Vec<Corruption> {
-        self.context.log.take_damage()
+    /// What of the store is damaged, as far as that is known; it grows at the end.
+    pub fn damage(&self) -> &[Corruption] {
+        &self.damage
     }
 
     /// Goes on with what is left of a stream: what was lost is gone for good. Whether there was

@@ -347,6 +347,7 @@ impl Shard {
             names: BTreeMap::new(),
             offline: BTreeMap::new(),
             sweeper,
+            damage: report.damage.clone(),
             context,
             is_closing: false,
         };

@@ -1,6 +1,6 @@
 //! What monitoring shows of a shard.
 
-use super::Shard;
+use super::{OfflineStream, Shard};
 use crate::api::response::{AccountInfo, ConsumerInfo, StreamInfo, StreamState};
 
 /// A shard as monitoring sees it.
@@ -12,6 +12,10 @@ pub struct ShardReport {
     pub streams: Vec<StreamReport>,
     /// Why the store takes no writes, if so.
     pub poisoned: Option<String>,
+    /// Streams that are not served, because they lost something to damage.
+    pub offline: Vec<OfflineStream>,
+    /// What is damaged of the store, as far as that is known.
+    pub damage: Vec<String>,
 }
 
 /// A stream as monitoring sees it.
@@ -38,6 +42,8 @@ impl Shard {
             account: self.usage(),
             streams: streams.collect(),
             poisoned: self.poisoned().map(ToString::to_string),
+            offline: self.offline_streams(),
+            damage: self.damage.iter().map(ToString::to_string).collect(),
         }
     }
 }

@@ -141,7 +141,18 @@ async fn check(shared: &Shared, request: &Request) -> Option<Trouble> {
     if request.js_enabled_only {
         return None;
     }
-    if request.account.is_empty() { None } else { find(shared, request, &report) }
+    damage(&report)
+        .or_else(|| if request.account.is_empty() { None } else { find(shared, request, &report) })
+}
+
+/// What is lost, or can't be read.
+fn damage(report: &ShardReport) -> Option<Trouble> {
+    let offline = report.offline.first().map(|stream| {
+        let name = stream.name.as_deref().unwrap_or("of a name that is lost");
+        format!("JetStream stream {name} is offline: {}", stream.why)
+    });
+    let text = offline.or_else(|| report.damage.first().cloned())?;
+    Some(Trouble::new(StatusCode::SERVICE_UNAVAILABLE, "JETSTREAM", text))
 }
 
 /// What is wrong with the store as a whole.

@@ -8,7 +8,7 @@ use tradewind_jetstream::api::config::StreamConfig;
 use tradewind_jetstream::api::response::{
     ApiStats, ClusterInfo, ConsumerInfo, StreamInfo, StreamState,
 };
-use tradewind_jetstream::shard::{ShardReport, StreamReport};
+use tradewind_jetstream::shard::{OfflineStream, ShardReport, StreamReport};
 use tradewind_subject::Timestamp;
 
 use super::Answer;
@@ -145,6 +145,25 @@ impl Usage {
 }
 
 #[derive(Debug, Serialize)]
+struct OfflineDetail {
+    id: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    reason: String,
+}
+
+impl OfflineDetail {
+    fn all(report: &ShardReport) -> Vec<OfflineDetail> {
+        let detail = |stream: &OfflineStream| OfflineDetail {
+            id: stream.id,
+            name: stream.name.clone(),
+            reason: stream.why.clone(),
+        };
+        report.offline.iter().map(detail).collect()
+    }
+}
+
+#[derive(Debug, Serialize)]
 struct Jsz<'a> {
     #[serde(flatten)]
     usage: Usage,
@@ -156,6 +175,11 @@ struct Jsz<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     limits: Option<Limits>,
     streams: usize,
+    /// Streams that are not served, and what of the store is damaged: ours.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    streams_offline: Vec<OfflineDetail>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    store_damage: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     streams_leader: Option<usize>,
     consumers: usize,
@@ -255,6 +279,8 @@ pub(super) async fn answer(
         config: options.map(|options| Config::new(options, shared.medium)).unwrap_or_default(),
         limits: options.map(Limits::new),
         streams: streams.len(),
+        streams_offline: report.as_ref().map(OfflineDetail::all).unwrap_or_default(),
+        store_damage: report.as_ref().map(|it| it.damage.clone()).unwrap_or_default(),
         streams_leader: shows_leaders.then_some(streams.len()),
         consumers,
         consumers_leader: shows_leaders.then_some(consumers),

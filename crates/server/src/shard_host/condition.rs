@@ -21,6 +21,10 @@ impl Host {
             self.advise(&StoreAdvisory::SlowDisk);
         }
         self.told_slow = is_slow;
+        for damage in self.shard.damage().iter().skip(self.n_damages) {
+            self.log.error(&format!("JetStream: {damage}; what can't be read is not delivered"));
+        }
+        self.n_damages = self.shard.damage().len();
         let is_full = self.shard.is_stalled() || self.shard.space_low();
         if is_full {
             self.last_full = Instant::now();

@@ -86,6 +86,8 @@ pub(super) struct Host {
     pub(super) last_full: Instant,
     /// Whoever listens was told that the disk is slow.
     pub(super) told_slow: bool,
+    /// Damage that was told of, at the start or since.
+    pub(super) n_damages: usize,
     pub(super) stopping: bool,
     /// A job runs on a thread of its own.
     pub(super) chore_running: bool,
@@ -106,6 +108,7 @@ impl Host {
         let Surroundings { account, store, log } = surroundings;
         let committer = Committer::new(Arc::clone(&mailbox), Arc::clone(&store), Arc::clone(&log));
         Host {
+            n_damages: shard.damage().len(),
             shard,
             dispatcher: Dispatcher::new(Arc::clone(&account), seed),
             committer,

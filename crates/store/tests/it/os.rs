@@ -3,8 +3,7 @@
 use std::{path::Path, sync::Arc};
 
 use tradewind_store::{
-    Durability, Log, LogOptions, OpenError, OsDisk, Read, Record, StreamId, Wish,
-    decode_message,
+    Durability, Log, LogOptions, OpenError, OsDisk, Read, Record, StreamId, Wish, decode_message,
 };
 use tradewind_subject::Timestamp;
 

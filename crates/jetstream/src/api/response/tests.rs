@@ -84,7 +84,7 @@ fn streams_are_shown_as_by_nats_server() {
         ),
     );
     assert_json(
-        &stream_list(Page { total: 1, offset: 0, limit: LIST_LIMIT }, &[stream()]),
+        &stream_list(Page { total: 1, offset: 0, limit: LIST_LIMIT }, &[stream()], &[].into()),
         &format!(
             r#"{{"type":"<V1>.stream_list_response","total":1,"offset":0,"limit":256,"streams":[{{"config":<LIST_CFG>,"created":"<T>","state":{{"messages":0,"bytes":0,{zero},"consumer_count":0}},"ts":"<T>"}}]}}"#
         ),
