@@ -201,6 +201,8 @@ pub struct JetStream {
     pub max_file_store: Option<Setting<i64>>,
     /// How often what was written is synced.
     pub sync_interval: Option<Setting<SyncInterval>>,
+    /// What to do when the disk fails; nats-server has no such key.
+    pub on_io_error: Option<Setting<OnIoError>>,
     /// Refuse API requests with unknown fields.
     pub strict: Option<Setting<bool>>,
     /// What streams and consumers may ask for.
@@ -227,4 +229,27 @@ pub enum SyncInterval {
     Always,
     /// At such intervals, whatever was acknowledged meanwhile.
     Every(Duration),
+}
+
+/// What to do when the disk fails under the store.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnIoError {
+    /// Refuse writes to streams; reads and core NATS go on.
+    #[default]
+    Continue,
+    /// End the process, so that something else starts it again or takes over.
+    Exit,
+}
+
+impl OnIoError {
+    /// # Errors
+    ///
+    /// What may be said instead.
+    pub(crate) fn parse(word: &str) -> Result<OnIoError, String> {
+        match word {
+            "continue" => Ok(OnIoError::Continue),
+            "exit" => Ok(OnIoError::Exit),
+            _ => Err("use continue or exit".to_owned()),
+        }
+    }
 }

@@ -4,7 +4,7 @@ mod number;
 mod table;
 mod usage;
 
-use crate::config::{Secret, SyncInterval};
+use crate::config::{OnIoError, Secret, SyncInterval};
 use crate::duration::SignedDuration;
 use table::{Kind, Target};
 
@@ -136,6 +136,8 @@ pub struct Flags {
     pub max_file_store: Option<i64>,
     /// `--sync_interval`
     pub sync_interval: Option<SyncInterval>,
+    /// `--on_io_error`
+    pub on_io_error: Option<OnIoError>,
     /// `--user`
     pub username: Option<String>,
     /// `--pass`
@@ -314,6 +316,7 @@ impl Typed {
             Target::Auth => self.flags.token = text().map(Secret),
             Target::Signal => self.signal = text(),
             Target::LogFormat => self.flags.log_format = Some(log_format(value)?),
+            Target::OnIoError => self.flags.on_io_error = Some(OnIoError::parse(value)?),
             Target::SyncInterval => self.flags.sync_interval = Some(sync_interval(value)?),
             Target::Unsupported(reason) if !value.is_empty() => self.refuse(name, reason),
             _ => (),

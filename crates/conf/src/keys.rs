@@ -228,6 +228,8 @@ pub const KEYS: &[Key] = &[
     key(JetStream, &["max_file_store", "max_file"], Yes),
     key(JetStream, &["sync_interval", "sync"], Yes),
     key(JetStream, &["strict"], Yes),
+    // Ours.
+    key(JetStream, &["on_io_error"], Yes),
     key(JetStream, &["limits"], Yes),
     key(
         JetStream,

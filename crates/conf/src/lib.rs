@@ -36,8 +36,8 @@ mod source;
 mod value;
 
 pub use config::{
-    AllowResponses, Authorization, Config, Credentials, JetStream, JetStreamLimits, Permissions,
-    Secret, Setting, SubjectPermission, SyncInterval, User, Warning,
+    AllowResponses, Authorization, Config, Credentials, JetStream, JetStreamLimits, OnIoError,
+    Permissions, Secret, Setting, SubjectPermission, SyncInterval, User, Warning,
 };
 pub use digest::digest;
 pub use duration::SignedDuration;

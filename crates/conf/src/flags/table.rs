@@ -47,6 +47,7 @@ pub(super) enum Target {
     MaxMemoryStore,
     MaxFileStore,
     SyncInterval,
+    OnIoError,
     /// Refused, unless the value is the default. The sentence says what it does and the way out.
     Unsupported(&'static str),
 }
@@ -105,6 +106,7 @@ const FLAGS: &[Flag] = &[
     flag(&["max_memory_store"], Kind::Size, Target::MaxMemoryStore),
     flag(&["max_file_store"], Kind::Size, Target::MaxFileStore),
     flag(&["sync_interval"], Kind::Text, Target::SyncInterval),
+    flag(&["on_io_error"], Kind::Text, Target::OnIoError),
     // Not supported.
     flag(
         &["ms", "https_port"],

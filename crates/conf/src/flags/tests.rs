@@ -98,13 +98,14 @@ fn combined_log_flags_win_over_single_ones() {
 fn our_own_flags_take_sizes_and_intervals() {
     let own = flags(
         "--max_memory_store 1GB --max_file_store=10GiB --log_size_limit 64MB --log_format json \
-         --sync_interval 10s",
+         --sync_interval 10s --on_io_error exit",
     );
 
     assert_eq!(own.max_memory_store, Some(1 << 30));
     assert_eq!(own.max_file_store, Some(10 << 30));
     assert_eq!(own.log_size_limit, Some(64 << 20));
     assert_eq!(own.log_format, Some(LogFormat::Json));
+    assert_eq!(own.on_io_error, Some(OnIoError::Exit));
     assert_eq!(own.sync_interval, Some(SyncInterval::Every(Duration::from_secs(10))));
     assert_eq!(flags("--sync_interval always").sync_interval, Some(SyncInterval::Always));
 }
@@ -127,6 +128,10 @@ fn a_bad_flag_is_named_above_the_usage() {
         ("-=x", "bad flag syntax: -=x"),
         ("-D=maybe", "invalid boolean value \"maybe\" for -D: parse error"),
         ("--log_format xml", "invalid value \"xml\" for flag -log_format: use text or json"),
+        (
+            "--on_io_error wait",
+            "invalid value \"wait\" for flag -on_io_error: use continue or exit",
+        ),
         (
             "--sync_interval 5",
             "invalid value \"5\" for flag -sync_interval: time: missing unit in duration \"5\"",

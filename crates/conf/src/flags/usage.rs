@@ -37,6 +37,8 @@ JetStream:
         --max_memory_store <size>    Most bytes for streams in memory, such as 1GB
         --max_file_store <size>      Most bytes for streams on disk, such as 10GB
         --sync_interval <duration>   How often to sync: always, or an interval such as 10s
+        --on_io_error <what>         When the disk fails: continue without writes, or exit
+                                     (default: continue)
 
 Who may connect:
         --user <user>                User name

@@ -2,7 +2,7 @@
 
 use super::scalars::set;
 use super::{Entry, Reader};
-use crate::config::{JetStream, JetStreamLimits, Setting, SyncInterval};
+use crate::config::{JetStream, JetStreamLimits, OnIoError, Setting, SyncInterval};
 use crate::keys::Block;
 use crate::value::{Node, Value};
 
@@ -56,6 +56,7 @@ impl Reader {
             "max_file_store" => jetstream.max_file_store = self.size("max_file_store", node),
             "sync_interval" => jetstream.sync_interval = self.sync_interval(entry.typed, node),
             "strict" => jetstream.strict = self.strict(node),
+            "on_io_error" => jetstream.on_io_error = self.on_io_error(node),
             "limits" => self.jetstream_limits(&mut jetstream.limits, node),
             other => debug_assert!(false, "{other} is marked as supported"),
         }
@@ -68,6 +69,17 @@ impl Reader {
             other => other.type_name().to_owned(),
         };
         self.refuse(node, format!("Expected 'true' or 'false' for bool value, got '{found}'"))
+    }
+
+    fn on_io_error(&mut self, node: &Node) -> Option<Setting<OnIoError>> {
+        let parsed = match &node.value {
+            Value::String(word) => OnIoError::parse(word),
+            other => Err(format!("Expected a string, got {}", other.type_name())),
+        };
+        match parsed {
+            Ok(choice) => Some(set(node, choice)),
+            Err(reason) => self.refuse(node, format!("on_io_error: {reason}")),
+        }
     }
 
     fn sync_interval(&mut self, typed: &str, node: &Node) -> Option<Setting<SyncInterval>> {

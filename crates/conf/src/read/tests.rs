@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::{
-    AllowResponses, Block, Config, Credentials, KEYS, NoSource, Permissions, Problems, Secret,
-    Setting, SubjectPermission, Support, SyncInterval, parse,
+    AllowResponses, Block, Config, Credentials, KEYS, NoSource, OnIoError, Permissions, Problems,
+    Secret, Setting, SubjectPermission, Support, SyncInterval, parse,
 };
 
 fn read(text: &str) -> Result<Config, Problems> {
@@ -250,7 +250,7 @@ fn jetstream_is_read_in_all_its_forms() {
     }
 
     let config = accepted(
-        "jetstream { store_dir: /s, max_mem: 64MiB, max_file: \"10G\", sync_interval: Always, strict: false\n\
+        "jetstream { store_dir: /s, max_mem: 64MiB, max_file: \"10G\", sync_interval: Always, strict: false, on_io_error: exit\n\
          limits { default_max_consumers: -1, max_ack_pending: 5, max_request_batch: 6, duplicate_window: '2m' } }",
     );
     let jetstream = config.jetstream.unwrap().value;
@@ -260,6 +260,7 @@ fn jetstream_is_read_in_all_its_forms() {
     assert_eq!(value(jetstream.max_file_store), Some(10 << 30));
     assert_eq!(value(jetstream.sync_interval), Some(SyncInterval::Always));
     assert_eq!(value(jetstream.strict), Some(false));
+    assert_eq!(value(jetstream.on_io_error), Some(OnIoError::Exit));
     assert_eq!(value(jetstream.limits.default_max_consumers), Some(-1));
     assert_eq!(value(jetstream.limits.duplicate_window), Some(Duration::from_mins(2)));
 }
@@ -269,6 +270,7 @@ fn bad_jetstream_options_are_refused_in_the_words_of_nats_server() {
     let cases = [
         ("jetstream: maybe", "1:0: Expected 'enabled' or 'disabled' for string value, got 'maybe'"),
         ("jetstream: 5", "1:0: Expected map, bool or string to define JetStream, got int64"),
+        ("jetstream { on_io_error: wait }", "1:12: on_io_error: use continue or exit"),
         ("jetstream { foo: 1 }", "1:12: unknown field \"foo\""),
         (
             "jetstream { strict: maybe }",
