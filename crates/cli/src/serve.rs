@@ -139,6 +139,7 @@ fn start(program: &Program, flags: Flags) -> ExitCode {
     for warning in &resolved.early_warnings {
         eprintln!("{warning}");
     }
+    capacity::raise_descriptors();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return program.refuse(&format!("could not start threads: {error}")),

@@ -25,6 +25,7 @@ use tradewind_store::StreamId;
 use tradewind_subject::Timestamp;
 
 pub use self::{
+    advisory::StoreAdvisory,
     commit::{Job, JobDone},
     context::{Event, ShardOptions, SyncLevel},
     outgoing::{Message, Outgoing},
@@ -164,9 +165,5 @@ impl Shard {
     /// What the shell has to know: streams that came and went.
     pub fn take_events(&mut self) -> Vec<Event> {
         std::mem::take(&mut self.context.events)
-    }
-
-    fn slot_named(&mut self, name: &str) -> Option<&mut Slot> {
-        self.slots.get_mut(self.names.get(name)?)
     }
 }

@@ -35,10 +35,12 @@ pub(crate) fn jetstream(log: &Log, options: &JetStreamOptions, recovered: &Recov
     let directory = shard_host::directory(&options.store_dir);
     log.info(&format!("  Store Directory: \"{}\"", directory.display()));
     match options.sync {
-        SyncPolicy::Always => log.info("  Durability:      on disk before every acknowledgement"),
+        SyncPolicy::Always => {
+            log.info("  Durability:      disk: synced before every acknowledgement");
+        }
         SyncPolicy::Interval(every) => log.warn(&format!(
-            "  Durability:      synced every {}: a power loss may lose what was acknowledged in \
-             that time",
+            "  Durability:      os:{}: synced at this interval, a power loss may lose what was \
+             acknowledged in that time",
             duration(every)
         )),
     }

@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tradewind_subject::Timestamp;
 
@@ -35,9 +35,52 @@ fn follow(wall: i64, at: i64) -> i64 {
     LAST.fetch_max(slowed, Ordering::AcqRel).max(slowed)
 }
 
+/// Finds out when somebody sets the system's clock.
+#[derive(Debug)]
+pub(crate) struct Jumps {
+    wall: SystemTime,
+    steady: Instant,
+}
+
+impl Jumps {
+    pub(crate) fn new() -> Jumps {
+        Jumps { wall: SystemTime::now(), steady: Instant::now() }
+    }
+
+    /// How far the clock was set since the last call, if by more than time servers do gently.
+    pub(crate) fn next(&mut self) -> Option<String> {
+        let now = Jumps::new();
+        let jump = now.since(self);
+        *self = now;
+        jump
+    }
+
+    fn since(&self, before: &Jumps) -> Option<String> {
+        const GENTLE: Duration = Duration::from_secs(5);
+        let expected = before.wall + self.steady.duration_since(before.steady);
+        let (far, word) = match self.wall.duration_since(expected) {
+            Ok(far) => (far, "forward"),
+            Err(error) => (error.duration(), "back"),
+        };
+        (GENTLE < far).then(|| format!("{word} by {} s", far.as_secs()))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_clock_that_is_set_is_noticed_and_one_that_drifts_is_not() {
+        let before = Jumps::new();
+        let year = Duration::from_hours(365 * 24);
+        let at = |wall| Jumps { wall, steady: before.steady + Duration::from_secs(1) };
+        assert_eq!(at(before.wall + Duration::from_secs(2)).since(&before), None);
+        let forward = at(before.wall + year + Duration::from_secs(1)).since(&before);
+        assert_eq!(forward.as_deref(), Some("forward by 31536000 s"));
+        let back = at(before.wall - year).since(&before);
+        assert_eq!(back.as_deref(), Some("back by 31536001 s"));
+    }
 
     #[test]
     fn a_clock_that_is_set_back_slows_down_but_neither_stops_nor_returns() {

@@ -21,12 +21,22 @@ pub(crate) async fn run(shared: Arc<Shared>) {
     let options = &shared.options;
     let pace =
         (options.ping_interval / 4).clamp(Duration::from_millis(20), Duration::from_millis(500));
+    let mut jumps = clock::Jumps::new();
     let mut ticks = tokio::time::interval(pace);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             _ = ticks.tick() => (),
             () = shared.stop.cancelled() => return,
+        }
+        if let Some(store) = &shared.store {
+            store.look(&shared.log);
+        }
+        if let Some(jump) = jumps.next() {
+            shared.log.warn(&format!(
+                "The system's clock was set {jump}: age limits, ack waits and duplicate windows \
+                 go by it"
+            ));
         }
         let now = clock::now();
         for client in shared.clients.open() {

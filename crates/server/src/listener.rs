@@ -3,11 +3,12 @@
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpListener;
 
+use crate::announce::system_words;
 use crate::client;
 use crate::shared::Shared;
 
@@ -35,7 +36,10 @@ pub(crate) fn bind(host: &str, port: u16) -> io::Result<TcpListener> {
 
 /// Accepts clients until the server stops.
 pub(crate) async fn run(shared: Arc<Shared>, listener: TcpListener) {
+    /// Errors that come again within this time belong to one episode, of which one line tells.
+    const EPISODE: Duration = Duration::from_mins(1);
     let mut pause = Duration::ZERO;
+    let mut last_error: Option<Instant> = None;
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -51,8 +55,17 @@ pub(crate) async fn run(shared: Arc<Shared>, listener: TcpListener) {
             Err(error) => {
                 // Out of descriptors: those who are here go on, the others wait.
                 pause = (pause * 2).clamp(Duration::from_millis(10), Duration::from_secs(1));
-                shared.log.error(&format!("Error accepting a client: {error}; waiting {pause:?}"));
-                tokio::time::sleep(pause).await;
+                if last_error.is_none_or(|last| EPISODE < last.elapsed()) {
+                    shared.log.error(&format!(
+                        "Error accepting a client: {}; those who are here go on",
+                        system_words(&error)
+                    ));
+                }
+                last_error = Some(Instant::now());
+                tokio::select! {
+                    () = tokio::time::sleep(pause) => (),
+                    () = shared.stop_accepting.cancelled() => return,
+                }
             }
         }
     }

@@ -53,6 +53,10 @@ impl Batch {
         self.entries.push(Entry { purpose, start, ends, no_responders });
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
@@ -89,8 +93,21 @@ pub(crate) enum Letter {
     Ask(Box<dyn FnOnce(&tradewind_jetstream::shard::Shard) + Send>),
     /// A job that ran beside the shard thread is done.
     Done(JobDone),
+    /// So is a commit.
+    Committed(Committed),
     /// End after all that came before.
     Stop,
+}
+
+/// How a commit ended that ran beside the shard thread.
+#[derive(Debug)]
+pub(crate) struct Committed {
+    /// Nothing, if it came to no end because of a bug.
+    pub(crate) done: Option<JobDone>,
+    /// How long it took.
+    pub(crate) took: Duration,
+    /// Whether it synced.
+    pub(crate) syncs: bool,
 }
 
 /// A bounded queue with one taker, which may sleep.
@@ -135,6 +152,7 @@ impl Mailbox {
             Letter::Batch(batch) => batch.bytes.len(),
             _ => 0,
         };
+        let is_end = matches!(letter, Letter::Committed(_));
         let mut queue = self.queue.lock();
         if queue.closed {
             return false;
@@ -143,7 +161,7 @@ impl Mailbox {
         queue.n_bytes += size;
         let full = WAITING_MAX < queue.n_bytes;
         drop(queue);
-        if self.sleeping.swap(false, Ordering::AcqRel) {
+        if self.sleeping.swap(false, Ordering::AcqRel) || is_end {
             self.filled.notify_one();
         }
         full
@@ -191,6 +209,24 @@ impl Mailbox {
         self.hand_over(&mut queue, taken);
     }
 
+    /// Takes out the end of a commit, before all else, waiting for it until `patience` is over.
+    /// Nothing else wakes the caller.
+    pub(crate) fn take_committed(&self, patience: Duration) -> Option<Committed> {
+        let deadline = Instant::now() + patience;
+        let mut queue = self.queue.lock();
+        loop {
+            let is_end = |letter: &Letter| matches!(letter, Letter::Committed(_));
+            if let Some(at) = queue.letters.iter().position(is_end)
+                && let Letter::Committed(committed) = queue.letters.remove(at)
+            {
+                return Some(committed);
+            }
+            if self.filled.wait_until(&mut queue, deadline).timed_out() {
+                return None;
+            }
+        }
+    }
+
     fn try_take(&self, taken: &mut Vec<Letter>) -> bool {
         let mut queue = self.queue.lock();
         self.hand_over(&mut queue, taken)
@@ -229,6 +265,19 @@ mod tests {
                 Inbound::Control { publish: second, no_responders: true },
             ]
         );
+    }
+
+    #[test]
+    fn the_end_of_a_commit_overtakes_what_waits() {
+        let mailbox = Mailbox::new();
+        mailbox.leave(Letter::Stop);
+        assert!(mailbox.take_committed(Duration::ZERO).is_none());
+        let took = Duration::from_secs(1);
+        mailbox.leave(Letter::Committed(Committed { done: None, took, syncs: true }));
+        assert_eq!(mailbox.take_committed(Duration::ZERO).unwrap().took, took);
+        let mut left = Vec::new();
+        mailbox.take(&mut left, Duration::ZERO, false);
+        assert!(matches!(left[..], [Letter::Stop]));
     }
 
     #[test]

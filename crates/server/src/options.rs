@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use tradewind_jetstream::shard::SyncLevel;
 use tradewind_router::auth::AuthConfig;
 
 /// Version of nats-server whose behaviour this is: clients switch features on it.
@@ -101,6 +102,16 @@ pub enum SyncPolicy {
     Always,
     /// This long after it, at most.
     Interval(Duration),
+}
+
+impl SyncPolicy {
+    /// The same, to a shard.
+    pub(crate) fn level(self) -> SyncLevel {
+        match self {
+            SyncPolicy::Always => SyncLevel::Always,
+            SyncPolicy::Interval(every) => SyncLevel::Interval(every),
+        }
+    }
 }
 
 /// Where log lines go and which.

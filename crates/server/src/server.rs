@@ -8,14 +8,18 @@ use tokio_util::task::TaskTracker;
 use tradewind_proto::Info;
 use tradewind_router::CloseReason;
 use tradewind_router::auth::{AuthConfigError, Authenticator};
+use tradewind_store::Disk;
 
 use crate::account::Account;
 use crate::clients::Clients;
+use crate::descriptors::Descriptors;
 use crate::log::Log;
 use crate::mailbox::Letter;
+use crate::medium::Medium;
 use crate::options::Options;
-use crate::shard_host::{self, JetStreamError, ShardHost};
+use crate::shard_host::{self, JetStreamError, Place, ShardHost, Surroundings};
 use crate::shared::{GLOBAL_ACCOUNT, Shared, new_info, random_seed};
+use crate::store::StoreState;
 use crate::{announce, clock, keeper, listener, monitor};
 
 /// How long a stop waits for connections to take their last bytes.
@@ -109,14 +113,27 @@ impl Server {
     ///
     /// [`StartError`]; nothing is left running.
     pub async fn start_with_log(options: Options, log: Arc<Log>) -> Result<Server, StartError> {
-        let started = Server::begin(options, Arc::clone(&log)).await;
+        Server::start_on(options, log, None).await
+    }
+
+    /// As [`Server::start_with_log`], with the store on `disk` instead of a directory.
+    pub(crate) async fn start_on(
+        options: Options,
+        log: Arc<Log>,
+        disk: Option<Arc<dyn Disk>>,
+    ) -> Result<Server, StartError> {
+        let started = Server::begin(options, Arc::clone(&log), disk).await;
         if let Err(error) = &started {
             log.fatal(&error.to_string());
         }
         started
     }
 
-    async fn begin(options: Options, log: Arc<Log>) -> Result<Server, StartError> {
+    async fn begin(
+        options: Options,
+        log: Arc<Log>,
+        disk: Option<Arc<dyn Disk>>,
+    ) -> Result<Server, StartError> {
         if options.max_pending < options.max_payload {
             return Err(StartError::PayloadOverPending {
                 max_payload: options.max_payload,
@@ -130,7 +147,12 @@ impl Server {
             log.warn("Plaintext passwords detected, use nkeys or bcrypt");
         }
         let account = Arc::new(Account::new(GLOBAL_ACCOUNT));
-        let host = start_jetstream(&options, &info, &account, &log).await?;
+        let host =
+            start_jetstream(&options, &info, Surroundings::new(&account, &log), disk).await?;
+        let descriptors = Descriptors::now();
+        if let Some(warning) = descriptors.warning() {
+            log.warn(&warning);
+        }
         let shared = Shared {
             clients: Clients::new(options.max_closed_clients),
             info,
@@ -138,6 +160,9 @@ impl Server {
             auth,
             account,
             jetstream: host.as_ref().map(|host| Arc::clone(&host.mailbox)),
+            store: host.as_ref().map(|host| Arc::clone(&host.store)),
+            medium: host.as_ref().map_or(Medium::UNKNOWN, |host| host.medium),
+            connections_max: descriptors.connections(options.max_connections),
             log: Arc::clone(&log),
             stop: CancellationToken::new(),
             stop_accepting: CancellationToken::new(),
@@ -171,6 +196,20 @@ impl Server {
         self.monitoring
     }
 
+    /// How the store is; healthy if there is none.
+    pub fn store_state(&self) -> StoreState {
+        self.shared.store.as_ref().map(|store| store.state()).unwrap_or_default()
+    }
+
+    /// Waits until the store takes no writes any more, and returns the reason. What to do then is
+    /// the program's choice: reads and core NATS go on.
+    pub async fn store_failed(&self) -> String {
+        match &self.shared.store {
+            Some(store) => store.failed().await,
+            None => std::future::pending().await,
+        }
+    }
+
     pub(crate) fn shared(&self) -> &Shared {
         &self.shared
     }
@@ -196,21 +235,25 @@ impl Server {
 async fn start_jetstream(
     options: &Options,
     info: &Info,
-    account: &Arc<Account>,
-    log: &Arc<Log>,
+    surroundings: Surroundings,
+    disk: Option<Arc<dyn Disk>>,
 ) -> Result<Option<ShardHost>, StartError> {
     let Some(jetstream) = &options.jetstream else { return Ok(None) };
+    let log = &Arc::clone(&surroundings.log);
     let begun = clock::now();
     log.info("Starting JetStream");
-    let (shard, recovered) = shard_host::start(
-        jetstream,
-        info.server_name.clone(),
-        options.max_payload,
-        Arc::clone(account),
-        Arc::clone(log),
-    )
-    .await?;
+    let place = match disk {
+        Some(disk) => Place { disk, medium: Medium::UNKNOWN },
+        None => Place::in_directory(&jetstream.store_dir)?,
+    };
+    let medium = place.medium;
+    let settings =
+        shard_host::shard_options(jetstream, info.server_name.clone(), options.max_payload);
+    let (shard, recovered) = shard_host::start(place, settings, surroundings).await?;
     announce::jetstream(log, jetstream, &recovered);
+    if let Some(warning) = medium.warning() {
+        log.warn(&warning);
+    }
     announce::jetstream_took(log, clock::now().since(begun));
     Ok(Some(shard))
 }

@@ -1,5 +1,9 @@
 //! The thread that runs a shard: takes what is left for it, commits, and sends what goes out.
 
+mod commits;
+mod committer;
+mod condition;
+mod ending;
 mod host;
 
 use std::io;
@@ -10,15 +14,16 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 use tradewind_jetstream::api::validate::ServerLimits;
 use tradewind_jetstream::shard::{OpenShardError, Recovered, Shard, ShardOptions, SyncLevel};
-use tradewind_store::{DiskError, LogOptions, OsDisk};
+use tradewind_store::{Disk, DiskError, LogOptions, OsDisk};
 
 use self::host::Host;
-use crate::account::Account;
+pub(crate) use self::host::Surroundings;
 use crate::clock;
-use crate::log::Log;
 use crate::mailbox::Mailbox;
-use crate::options::{JetStreamOptions, SyncPolicy};
+use crate::medium::Medium;
+use crate::options::JetStreamOptions;
 use crate::shared::{random_bytes, random_seed};
+use crate::store::StoreWatch;
 
 /// Why JetStream does not start.
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +64,9 @@ pub(crate) struct ShardHost {
     pub(crate) mailbox: Arc<Mailbox>,
     /// Resolves when the thread has ended.
     pub(crate) ended: oneshot::Receiver<()>,
+    pub(crate) store: Arc<StoreWatch>,
+    /// What the store lies on.
+    pub(crate) medium: Medium,
 }
 
 /// The directory that belongs to the server, below the one the user named.
@@ -84,25 +92,37 @@ fn make_directory(path: &Path) -> Result<(), JetStreamError> {
     }
 }
 
+/// Where a store is.
+pub(crate) struct Place {
+    pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) medium: Medium,
+}
+
+impl Place {
+    /// Below the directory that the user named.
+    pub(crate) fn in_directory(store_dir: &Path) -> Result<Place, JetStreamError> {
+        let directory = directory(store_dir);
+        make_directory(&directory)?;
+        let disk = Arc::new(OsDisk::new(&directory).map_err(JetStreamError::Disk)?);
+        Ok(Place { disk, medium: Medium::of(&directory) })
+    }
+}
+
 /// Opens the store and starts its thread.
 pub(crate) async fn start(
-    options: &JetStreamOptions,
-    server_name: String,
-    max_payload: usize,
-    account: Arc<Account>,
-    log: Arc<Log>,
+    place: Place,
+    shard_options: ShardOptions,
+    surroundings: Surroundings,
 ) -> Result<(ShardHost, Recovered), JetStreamError> {
-    let seed = random_seed();
-    let directory = directory(&options.store_dir);
-    make_directory(&directory)?;
-    let disk = OsDisk::new(&directory).map_err(JetStreamError::Disk)?;
+    let Place { disk, medium } = place;
     let mut instance = [0; 16];
     random_bytes(&mut instance);
-    let shard_options = shard_options(options, server_name, max_payload, seed);
-    let sync_every = match options.sync {
-        SyncPolicy::Always => None,
-        SyncPolicy::Interval(every) => Some(every),
+    let seed = shard_options.seed;
+    let sync_every = match shard_options.sync {
+        SyncLevel::Always => None,
+        SyncLevel::Interval(every) => Some(every),
     };
+    let store = Arc::clone(&surroundings.store);
     let mailbox = Arc::new(Mailbox::new());
     let (opened, opening) = oneshot::channel();
     let (end, ended) = oneshot::channel();
@@ -110,17 +130,18 @@ pub(crate) async fn start(
     std::thread::Builder::new()
         .name("shard".to_owned())
         .spawn(move || {
-            let oracle = Arc::clone(&account);
+            let oracle = Arc::clone(&surroundings.account);
+            let log = Arc::clone(&surroundings.log);
             let shard = Shard::open(
                 clock::now(),
-                Arc::new(disk),
+                disk,
                 LogOptions::new(instance),
                 shard_options,
                 Box::new(move |subject| oracle.has_interest(subject)),
             );
             match shard {
                 Ok((shard, recovered)) => {
-                    let mut host = Host::new(shard, inbox, account, seed, sync_every);
+                    let mut host = Host::new(shard, inbox, surroundings, seed, sync_every);
                     host.begin();
                     if opened.send(Ok(recovered)).is_ok() {
                         // A bug here must not leave publishers waiting for a thread that is gone.
@@ -129,6 +150,8 @@ pub(crate) async fn start(
                             log.error(
                                 "JetStream stopped after an internal error; core NATS goes on",
                             );
+                            // Its state is not to be trusted: nothing but this is done with it.
+                            let _ = catch_unwind(AssertUnwindSafe(|| host.abandon()));
                         }
                     }
                     host.retire();
@@ -142,17 +165,17 @@ pub(crate) async fn start(
     match opening.await {
         Ok(recovered) => {
             let recovered = recovered.map_err(JetStreamError::Open)?;
-            Ok((ShardHost { mailbox, ended }, recovered))
+            Ok((ShardHost { mailbox, ended, store, medium }, recovered))
         }
         Err(_) => Err(JetStreamError::Thread(io::Error::other("it ended while opening the store"))),
     }
 }
 
-fn shard_options(
+/// What a shard has to know of the options.
+pub(crate) fn shard_options(
     options: &JetStreamOptions,
     server_name: String,
     max_payload: usize,
-    seed: u64,
 ) -> ShardOptions {
     let limit = |limit: i64| if limit < 0 { i64::MAX } else { limit };
     ShardOptions {
@@ -165,10 +188,10 @@ fn shard_options(
         strict: options.strict,
         server_name,
         max_payload: tradewind_subject::int::u64_from(max_payload),
-        sync: match options.sync {
-            SyncPolicy::Always => SyncLevel::Always,
-            SyncPolicy::Interval(_) => SyncLevel::Interval,
-        },
-        seed,
+        sync: options.sync.level(),
+        seed: random_seed(),
     }
 }
+
+#[cfg(test)]
+mod tests;

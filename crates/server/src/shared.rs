@@ -17,7 +17,9 @@ use crate::client::Client;
 use crate::clients::Clients;
 use crate::log::Log;
 use crate::mailbox::Mailbox;
+use crate::medium::Medium;
 use crate::options::{NATS_VERSION, Options};
+use crate::store::StoreWatch;
 
 /// Name of the account of everybody.
 pub(crate) const GLOBAL_ACCOUNT: &str = "$G";
@@ -31,6 +33,12 @@ pub(crate) struct Shared {
     pub(crate) account: Arc<Account>,
     /// JetStream, if it is on.
     pub(crate) jetstream: Option<Arc<Mailbox>>,
+    /// How its store is.
+    pub(crate) store: Option<Arc<StoreWatch>>,
+    /// What its store lies on.
+    pub(crate) medium: Medium,
+    /// The most connections at a time; 0 is any number.
+    pub(crate) connections_max: usize,
     pub(crate) clients: Clients,
     pub(crate) log: Arc<Log>,
     /// Tells everything to end.

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
 /// Three quarters of the memory this process may use; [`None`] where that can't be told.
 pub(super) fn memory() -> Option<i64> {
     let whole = cgroup_limit().into_iter().chain(total_memory()).min()?;
@@ -14,6 +16,14 @@ pub(super) fn storage(dir: &Path) -> Option<i64> {
     let absolute = std::path::absolute(dir).ok()?;
     let disk = absolute.ancestors().find_map(|dir| rustix::fs::statvfs(dir).ok())?;
     Some(share(disk.f_bavail.saturating_mul(disk.f_frsize)))
+}
+
+/// Lets this process have as many file descriptors as it may, as programs in Go do. The usual limit
+/// is low for the sake of programs that call `select`.
+pub(super) fn raise_descriptors() {
+    let limit = getrlimit(Resource::Nofile);
+    // Where that is not allowed, the limit stays what it is, and the server tells if it is low.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
 }
 
 fn share(whole: u64) -> i64 {

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tradewind_conf::Flags;
+use tradewind_conf::{Flags, OnIoError};
 use tradewind_server::{Log, Server, system_words};
 
 use super::files::Files;
@@ -43,10 +43,17 @@ pub(super) async fn run(
     if let Err(line) = files.write_ports(&server) {
         log.error(&line);
     }
-    obey(&mut signals, &server, &log, &mut resolved, &flags).await;
+    let exits = resolved.on_io_error == OnIoError::Exit;
+    let code = tokio::select! {
+        () = obey(&mut signals, &server, &log, &mut resolved, &flags) => ExitCode::SUCCESS,
+        reason = server.store_failed(), if exits => {
+            log.fatal(&format!("Ending because of on_io_error: exit: {reason}"));
+            ExitCode::FAILURE
+        }
+    };
     server.shutdown().await;
     files.remove_ports();
-    Ok(ExitCode::SUCCESS)
+    Ok(code)
 }
 
 /// Does what signals ask for, until one asks for the end.

@@ -74,6 +74,7 @@ fn changed(current: &Resolved, next: &Resolved) -> Vec<&'static str> {
         ("lame_duck_duration", old.lame_duck_duration != new.lame_duck_duration),
         ("lame_duck_grace_period", old.lame_duck_grace_period != new.lame_duck_grace_period),
         ("jetstream", old.jetstream != new.jetstream),
+        ("on_io_error", current.on_io_error != next.on_io_error),
         ("pid_file", current.pid_file != next.pid_file),
         ("ports_file_dir", current.ports_file_dir != next.ports_file_dir),
         ("log", LogOptions { debug: new.log.debug, ..old.log.clone() } != new.log),
@@ -83,6 +84,7 @@ fn changed(current: &Resolved, next: &Resolved) -> Vec<&'static str> {
 
 #[cfg(test)]
 mod tests {
+    use tradewind_conf::OnIoError;
     use tradewind_server::Options;
 
     use super::*;
@@ -91,6 +93,7 @@ mod tests {
         Resolved {
             options,
             pid_file: None,
+            on_io_error: OnIoError::Continue,
             ports_file_dir: None,
             early_warnings: Vec::new(),
             warnings: Vec::new(),

@@ -6,7 +6,7 @@ mod jetstream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use tradewind_conf::{Config, Flags, LogFormat, Setting, SignedDuration};
+use tradewind_conf::{Config, Flags, LogFormat, OnIoError, Setting, SignedDuration};
 use tradewind_server::auth::{AuthConfig, Authenticator};
 use tradewind_server::{LogOptions, LogTarget, Options};
 
@@ -40,6 +40,7 @@ pub(super) struct Resolved {
     pub(super) options: Options,
     pub(super) pid_file: Option<PathBuf>,
     pub(super) ports_file_dir: Option<PathBuf>,
+    pub(super) on_io_error: OnIoError,
     /// For standard error, before there is a log.
     pub(super) early_warnings: Vec<String>,
     /// For the log.
@@ -64,6 +65,8 @@ pub(super) fn resolve(
     if !problems.is_empty() {
         return Err(problems);
     }
+    let on_io_error = config.jetstream.as_ref().and_then(|it| it.value.on_io_error.clone());
+    let on_io_error = either(flags.on_io_error.as_ref(), on_io_error).unwrap_or_default();
     let path = |flag: &Option<String>, setting: Option<Setting<String>>| {
         either(flag.as_ref(), setting).filter(|path| !path.is_empty()).map(PathBuf::from)
     };
@@ -71,6 +74,7 @@ pub(super) fn resolve(
         options,
         pid_file: path(&flags.pid_file, config.pid_file),
         ports_file_dir: path(&flags.ports_file_dir, config.ports_file_dir),
+        on_io_error,
         early_warnings: config.warnings.into_iter().map(|warning| warning.text).collect(),
         warnings,
     })

@@ -28,9 +28,10 @@ fn varz_has_the_keys_of_nats_server_in_their_order() {
     );
     let jetstream = &varz["jetstream"];
     assert_eq!(keys(jetstream), "config stats limits");
+    // The last two are ours.
     assert_eq!(
         keys(&jetstream["config"]),
-        "max_memory max_storage store_dir sync_interval sync_always strict"
+        "max_memory max_storage store_dir sync_interval sync_always strict durability store_medium"
     );
     assert_eq!(
         keys(&jetstream["stats"]),
@@ -263,9 +264,10 @@ fn jsz_shows_accounts_streams_and_consumers_as_asked() {
     );
     assert_eq!(account["reserved_memory"], u64::MAX);
     let stream = |path: &str| server.json(path)["account_details"][0]["stream_detail"][0].clone();
-    assert_eq!(keys(&stream("/jsz?streams=1")), "name created cluster state");
+    // The last one is ours.
+    assert_eq!(keys(&stream("/jsz?streams=1")), "name created cluster state durability");
     let detailed = stream("/jsz?consumers=1&config=1");
-    assert_eq!(keys(&detailed), "name created cluster config state consumer_detail");
+    assert_eq!(keys(&detailed), "name created cluster config state consumer_detail durability");
     assert_eq!(
         keys(&detailed["consumer_detail"][0]),
         "stream_name name created config delivered ack_floor num_ack_pending num_redelivered \

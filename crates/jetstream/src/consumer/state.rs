@@ -33,7 +33,7 @@ impl Rules {
     }
 
     /// When a message comes again that was delivered at `at`.
-    fn deadline(&self, at: Timestamp, redeliveries: u64) -> Timestamp {
+    pub(super) fn deadline(&self, at: Timestamp, redeliveries: u64) -> Timestamp {
         let last = self.waits.len() - 1;
         let idx = usize::try_from(redeliveries).unwrap_or(last).min(last);
         at.plus(self.waits[idx])

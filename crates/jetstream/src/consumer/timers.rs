@@ -8,6 +8,19 @@ use super::{
 };
 
 impl Consumer {
+    /// After a restart whose clock is behind the one before: what was delivered in its future was
+    /// delivered now, or it would wait for its ack until that future comes.
+    pub fn rebase(&mut self, now: Timestamp) {
+        let ahead: Vec<(u64, u64)> = (self.state.outstanding.iter())
+            .filter(|(_, sent)| now < sent.at)
+            .map(|(seq, sent)| (seq, sent.redeliveries))
+            .collect();
+        for (seq, redeliveries) in ahead {
+            let deadline = self.rules.deadline(now, redeliveries);
+            self.state.outstanding.touch(seq, now, deadline);
+        }
+    }
+
     /// Does what is due: redeliveries, expiries, heartbeats, the end of a pause, inactivity.
     pub fn on_time(&mut self, now: Timestamp, out: &mut Vec<Action>) {
         if self.paused_until.take_if(|until| *until <= now).is_some() {

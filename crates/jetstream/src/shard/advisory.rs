@@ -3,7 +3,9 @@
 use serde::Serialize;
 use tradewind_proto::Publish;
 use tradewind_store::ConsumerId;
+use tradewind_subject::Timestamp;
 
+use super::Shard;
 use super::context::Context;
 use super::slot::Slot;
 use crate::api::time::format_time;
@@ -43,6 +45,22 @@ struct Life<'a> {
     action: &'a str,
 }
 
+/// How the store of a server is, for those who listen on `$JS.EVENT.ADVISORY.SERVER.*`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoreAdvisory {
+    /// The disk is nearly full: publishes are refused.
+    OutOfStorage,
+    /// There is room again.
+    StorageAvailable,
+    /// Nothing is written any more.
+    Failed {
+        /// Why.
+        error: String,
+    },
+    /// A sync takes longer than it should.
+    SlowDisk,
+}
+
 /// What happened to a stream or a consumer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Change {
@@ -62,14 +80,19 @@ impl Change {
 }
 
 impl Context {
-    fn publish_event<T: Serialize>(&mut self, subject: &str, kind: &str, body: T) {
+    /// The text of an event, if anybody listens.
+    fn event<T: Serialize>(&mut self, subject: &str, kind: &str, body: T) -> Option<Vec<u8>> {
         if !self.has_interest(subject.as_bytes()) {
-            return;
+            return None;
         }
         let id = self.event_id();
         let event = Event { r#type: kind, id, timestamp: format_time(Some(self.now)), body };
         // Strings and numbers always serialize.
-        let json = serde_json::to_vec(&event).unwrap_or_default();
+        serde_json::to_vec(&event).ok()
+    }
+
+    fn publish_event<T: Serialize>(&mut self, subject: &str, kind: &str, body: T) {
+        let Some(json) = self.event(subject, kind, body) else { return };
         let publish =
             Publish { subject: subject.as_bytes(), reply: b"", headers: b"", payload: &json };
         self.after_commit().push(subject.as_bytes(), &publish);
@@ -99,6 +122,24 @@ impl Context {
         self.publish_event(&subject, "io.tradewind.jetstream.advisory.v1.stream_damaged", body);
     }
 
+    /// Something about the store that concerns all streams. It goes out at once: it may be that
+    /// nothing is committed any more.
+    fn store_event(&mut self, token: &str, kind: &str, error: Option<&str>) {
+        #[derive(Serialize)]
+        struct Store<'a> {
+            server: &'a str,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            error: Option<&'a str>,
+        }
+        let subject = format!("$JS.EVENT.ADVISORY.SERVER.{token}");
+        let server = self.options.server_name.clone();
+        if let Some(json) = self.event(&subject, kind, Store { server: &server, error }) {
+            let subject = subject.as_bytes();
+            let publish = Publish { subject, reply: b"", headers: b"", payload: &json };
+            self.out.push(subject, &publish);
+        }
+    }
+
     pub(super) fn stream_changed(&mut self, stream: &str, change: Change) {
         let (token, action) = change.words();
         let subject = format!("$JS.EVENT.ADVISORY.STREAM.{token}.{stream}");
@@ -111,6 +152,32 @@ impl Context {
         let subject = format!("$JS.EVENT.ADVISORY.CONSUMER.{token}.{stream}.{consumer}");
         let body = Life { stream, consumer: Some(consumer), action };
         self.publish_event(&subject, "io.nats.jetstream.advisory.v1.consumer_action", body);
+    }
+}
+
+impl Shard {
+    /// Tells whoever listens how the store is.
+    pub fn advise(&mut self, now: Timestamp, advisory: &StoreAdvisory) {
+        self.context.now = now;
+        let (token, kind, error) = match advisory {
+            StoreAdvisory::OutOfStorage => {
+                ("OUT_OF_STORAGE", "io.nats.jetstream.advisory.v1.server_out_of_space", None)
+            }
+            StoreAdvisory::StorageAvailable => (
+                "STORAGE_AVAILABLE",
+                "io.tradewind.jetstream.advisory.v1.server_storage_available",
+                None,
+            ),
+            StoreAdvisory::Failed { error } => (
+                "STORE_FAILED",
+                "io.tradewind.jetstream.advisory.v1.server_store_failed",
+                Some(error.as_str()),
+            ),
+            StoreAdvisory::SlowDisk => {
+                ("SLOW_DISK", "io.tradewind.jetstream.advisory.v1.server_slow_disk", None)
+            }
+        };
+        self.context.store_event(token, kind, error);
     }
 }
 

@@ -81,9 +81,9 @@ impl Shard {
         let request = StreamRequest::create(name, body, options.strict)?;
         let plan = plan_stream_create(request, &options.limits, self.configs(), self.reserved())?;
         let StreamPlan::Create(config) = plan else {
-            let slot = self.slot_named(name).ok_or(ApiError::STREAM_NOT_FOUND)?;
-            let info = slot.info(StreamState::default);
-            return Ok(response::stream_create(&StreamInfo { ts: self.context.now, ..info }));
+            let slot = self.names.get(name).and_then(|id| self.slots.get(id));
+            let slot = slot.ok_or(ApiError::STREAM_NOT_FOUND)?;
+            return Ok(response::stream_create(&slot.info(&self.context, StreamState::default)));
         };
         let id = tradewind_store::StreamId(self.context.next_id());
         let mut slot = Slot::new(id, Stream::new(*config, self.context.now));
@@ -94,11 +94,11 @@ impl Shard {
             slot.snapshot = appended.map_err(ApiError::stream_create)?.lsn;
         }
         slot.announce(&mut self.context);
-        let info = slot.info(StreamState::default);
+        let info = slot.info(&self.context, StreamState::default);
         self.context.stream_changed(name, Change::Created);
         self.names.insert(name.to_owned(), id);
         self.slots.insert(id, slot);
-        Ok(response::stream_create(&StreamInfo { ts: self.context.now, ..info }))
+        Ok(response::stream_create(&info))
     }
 
     pub(super) fn update_stream(&mut self, name: &str, body: &[u8]) -> Served {
@@ -137,8 +137,7 @@ impl Shard {
         context.deadlines.forget((id, None), &mut slot.entered);
         slot.enter_expiry(context);
         context.stream_changed(name, Change::Updated);
-        let info = slot.info(StreamState::default);
-        Ok(response::stream_update(&StreamInfo { ts: self.context.now, ..info }))
+        Ok(response::stream_update(&slot.info(context, StreamState::default)))
     }
 
     /// Streams whose subjects overlap with `subject`, by name.
@@ -163,9 +162,8 @@ impl Shard {
         let request = ListRequest::parse(List::StreamInfos, body, self.context.options.strict)?;
         let slots = self.listed(request.subject.as_deref());
         let (page, range) = Page::of(slots.len(), request.offset, response::LIST_LIMIT);
-        let ts = self.context.now;
         let infos: Vec<StreamInfo> = (slots[range].iter())
-            .map(|slot| StreamInfo { ts, ..slot.info(StreamState::default) })
+            .map(|slot| slot.info(&self.context, StreamState::default))
             .collect();
         Ok(response::stream_list(page, &infos))
     }
@@ -175,7 +173,7 @@ impl Shard {
         let id = self.names.get(name).ok_or(ApiError::STREAM_NOT_FOUND)?;
         let slot = self.slots.get(id).ok_or(ApiError::STREAM_NOT_FOUND)?;
         let mut page = Page::default();
-        let info = slot.info(|| {
+        let info = slot.info(&self.context, || {
             let mut state = StreamState::default();
             if request.deleted_details {
                 state.deleted = slot.stream.deleted(DELETED_MAX);
@@ -195,7 +193,6 @@ impl Shard {
             }
             state
         });
-        let info = StreamInfo { ts: self.context.now, ..info };
         Ok(response::stream_info(&info, &self.context.options.server_name, page))
     }
 
@@ -246,7 +243,7 @@ impl Shard {
 
 impl Slot {
     /// What is shown of the stream, with what `more` adds to its state.
-    pub(super) fn info(&self, more: impl FnOnce() -> StreamState) -> StreamInfo {
+    pub(super) fn info(&self, context: &Context, more: impl FnOnce() -> StreamState) -> StreamInfo {
         let state = self.stream.state();
         StreamInfo {
             config: self.stream.config().clone(),
@@ -265,7 +262,8 @@ impl Slot {
             },
             domain: None,
             cluster: None,
-            ts: self.stream.created(),
+            ts: context.now,
+            durability: self.durability(context.options.sync),
         }
     }
 

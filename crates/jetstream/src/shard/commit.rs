@@ -48,21 +48,28 @@ impl Job {
 }
 
 impl Shard {
-    /// Whether somebody waits for a commit.
+    /// Whether somebody waits for a commit, and one can come.
     pub fn wants_commit(&self) -> bool {
-        self.context.log.has_eager() || !self.context.held.is_empty()
+        let context = &self.context;
+        let is_awaited = context.log.has_eager() || !context.held.is_empty();
+        is_awaited && context.log.poisoned().is_none()
     }
 
-    /// Whether anything was appended that no commit has taken.
+    /// Whether anything was appended that no commit has taken, and one can come.
     pub fn has_uncommitted(&self) -> bool {
-        0 < self.context.log.pending_bytes()
+        0 < self.pending_bytes() && self.context.log.poisoned().is_none()
+    }
+
+    /// Bytes that were appended and that no commit has taken.
+    pub fn pending_bytes(&self) -> usize {
+        self.context.log.pending_bytes()
     }
 
     /// Everything appended so far, as one job; none while another is under way.
     pub fn next_commit(&mut self) -> Option<Job> {
         let durability = match self.context.options.sync {
             SyncLevel::Always => Durability::Sync,
-            SyncLevel::Interval => Durability::Os,
+            SyncLevel::Interval(_) => Durability::Os,
         };
         self.commit_as(durability)
     }
@@ -80,7 +87,7 @@ impl Shard {
     /// Writes what was appended without syncing it: the first half of a commit, during which more
     /// may come that the same sync covers.
     pub fn next_write(&mut self) -> Option<Job> {
-        if self.context.options.sync == SyncLevel::Interval {
+        if matches!(self.context.options.sync, SyncLevel::Interval(_)) {
             return None;
         }
         self.context.log.take_commit(Durability::Os).map(Job::Commit)
@@ -196,6 +203,14 @@ impl Shard {
         for reply in lost.pub_ack_replies() {
             context.out.answer(reply, |out| append_pub_error(out, "", &error));
         }
+    }
+
+    /// Stops taking writes for good, because something is wrong with the owner: whoever waits for a
+    /// PubAck is told.
+    pub fn poison(&mut self, now: Timestamp, why: &str) {
+        self.context.now = now;
+        let poisoned = self.context.log.poison(Poisoned::Owner(why.to_owned()));
+        self.fail(&poisoned);
     }
 
     /// Why the store takes nothing any more, if so.

@@ -1,10 +1,12 @@
 use std::collections::BTreeSet;
 use std::fmt;
+use std::time::Duration;
 
 use tradewind_store::{ConsumerId, Durability, Log, Lsn, Poisoned, StreamId};
 use tradewind_subject::Timestamp;
 
 use super::outgoing::Outgoing;
+use crate::api::time::format_duration;
 use crate::api::validate::ServerLimits;
 use crate::consumer::Action;
 use crate::stream::index::Removed;
@@ -31,8 +33,21 @@ pub struct ShardOptions {
 pub enum SyncLevel {
     /// Before it is acknowledged.
     Always,
-    /// Acknowledged when the operating system has it; the shell syncs by a timer.
-    Interval,
+    /// Acknowledged when the operating system has it; the shell syncs at this interval.
+    Interval(Duration),
+}
+
+/// The name that streams of this level show.
+impl fmt::Display for SyncLevel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SyncLevel::Always => f.write_str("disk"),
+            SyncLevel::Interval(every) => {
+                let nanos = i64::try_from(every.as_nanos()).unwrap_or(i64::MAX);
+                write!(f, "os:{}", format_duration(nanos))
+            }
+        }
+    }
 }
 
 /// What the shell has to know about streams.
@@ -149,7 +164,7 @@ impl Context {
     pub(super) fn safe(&self) -> Lsn {
         match self.options.sync {
             SyncLevel::Always => self.log.synced(),
-            SyncLevel::Interval => self.log.durable(),
+            SyncLevel::Interval(_) => self.log.durable(),
         }
     }
 

@@ -33,7 +33,8 @@ impl Slot {
             Ok(admission) => admission,
             Err(refusal) => return self.refuse(context, publish.reply, &ApiError::from(refusal)),
         };
-        let eager = !publish.reply.is_empty() && !self.stream.config().no_ack;
+        let is_awaited = !publish.reply.is_empty() && !self.stream.config().no_ack;
+        let eager = is_awaited && !self.speaks_at_once();
         let wish = if eager { Wish::Eager } else { Wish::Lazy };
         let stored = match admission {
             Admission::Duplicate { seq } => {
@@ -113,7 +114,7 @@ impl Slot {
     }
 
     fn mark_undurable(&self, context: &mut Context) {
-        if !self.is_memory {
+        if !self.speaks_at_once() {
             context.undurable.insert(self.id);
         }
     }
@@ -136,9 +137,9 @@ impl Slot {
     fn tell_one(&mut self, context: &mut Context, id: tradewind_store::ConsumerId, seq: u64) {
         if let Some(slot) = self.consumers.get_mut(&id)
             && slot.consumer.on_appended(seq)
-            && self.is_memory
+            && self.speaks_at_once()
         {
-            // Of a file stream it may be spoken when it is durable: the commit kicks.
+            // Of others it may be spoken when it is durable: the commit kicks.
             context.kicked.insert((self.id, id));
         }
     }
@@ -147,7 +148,7 @@ impl Slot {
         if reply.is_empty() || self.stream.config().no_ack {
             return;
         }
-        let out = if self.is_memory { &mut context.out } else { context.after_commit() };
+        let out = if self.speaks_at_once() { &mut context.out } else { context.after_commit() };
         out.pub_ack(reply, |out| append_pub_ack(out, &self.ack_prefix, seq, is_duplicate));
     }
 
@@ -155,7 +156,7 @@ impl Slot {
         if reply.is_empty() || self.stream.config().no_ack {
             return;
         }
-        let out = if self.is_memory { &mut context.out } else { context.after_commit() };
+        let out = if self.speaks_at_once() { &mut context.out } else { context.after_commit() };
         out.answer(reply, |out| append_pub_error(out, self.name(), error));
     }
 

@@ -360,6 +360,7 @@ impl Shard {
         for consumer in ids {
             if let Some(found) = slot.consumers.get_mut(&consumer) {
                 found.consumer.recovered(slot.stream.index());
+                found.consumer.rebase(self.context.now);
             }
             slot.enlist(&mut self.context, consumer);
         }

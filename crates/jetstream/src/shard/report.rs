@@ -29,7 +29,7 @@ impl Shard {
         let now = self.context.now;
         let slots = self.names.values().filter_map(|id| self.slots.get(id));
         let streams = slots.map(|slot| StreamReport {
-            info: StreamInfo { ts: now, ..slot.info(StreamState::default) },
+            info: slot.info(&self.context, StreamState::default),
             consumers: (slot.consumer_names.values())
                 .filter_map(|id| slot.consumer_info(*id, now))
                 .collect(),

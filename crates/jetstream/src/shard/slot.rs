@@ -6,8 +6,8 @@ use tradewind_store::{
 };
 use tradewind_subject::{SubjectMap, Timestamp};
 
-use super::context::{Context, Event};
-use crate::api::config::{Retention, Storage, StreamConfig};
+use super::context::{Context, Event, SyncLevel};
+use crate::api::config::{PersistMode, Retention, Storage, StreamConfig};
 use crate::api::response::pub_ack_prefix;
 use crate::consumer::Consumer;
 use crate::stream::Stream;
@@ -114,7 +114,21 @@ impl Slot {
 
     /// Messages up to here may be spoken of.
     pub(super) fn visible(&self) -> u64 {
-        if self.is_memory { self.stream.index().last_seq() } else { self.durable_seq }
+        if self.speaks_at_once() { self.stream.index().last_seq() } else { self.durable_seq }
+    }
+
+    /// Whether a message is acknowledged and delivered as soon as it is appended.
+    pub(super) fn speaks_at_once(&self) -> bool {
+        self.is_memory || self.stream.config().persist_mode == PersistMode::Async
+    }
+
+    /// What an acknowledgement of this stream means.
+    pub(super) fn durability(&self, sync: SyncLevel) -> String {
+        match (self.is_memory, self.stream.config().persist_mode, sync) {
+            (true, ..) => "memory".to_owned(),
+            (false, PersistMode::Async, _) => "async".to_owned(),
+            (false, PersistMode::Default, sync) => sync.to_string(),
+        }
     }
 
     /// Everything so far is durable.
@@ -185,6 +199,11 @@ impl Slot {
 
     /// Enters when the next message gets too old.
     pub(super) fn enter_expiry(&mut self, context: &mut Context) {
+        self.enter_expiry_from(context, Timestamp::MIN);
+    }
+
+    /// As [`Slot::enter_expiry`], but not before `earliest`.
+    fn enter_expiry_from(&mut self, context: &mut Context, earliest: Timestamp) {
         /// Ids of a moment are forgotten together.
         const IDS_TOGETHER: Duration = Duration::from_secs(1);
         let ids = self.stream.next_id_expiry().map(|at| at.plus(IDS_TOGETHER));
@@ -192,13 +211,17 @@ impl Slot {
             (Some(messages), Some(ids)) => Some(messages.min(ids)),
             (messages, ids) => messages.or(ids),
         };
+        let at = at.map(|at| at.max(earliest));
         context.deadlines.enter((self.id, None), &mut self.entered, at);
     }
 
-    /// Takes out messages that are too old.
+    /// Takes out messages that are too old, a turn's worth: the clock may have jumped, and others
+    /// wait.
     pub(super) fn expire(&mut self, context: &mut Context) {
         /// Messages of one turn.
         const TURN: u64 = 10_000;
+        /// Until the next turn.
+        const PAUSE: Duration = Duration::from_millis(1);
         self.entered = None;
         self.log_deltas(context);
         self.stream.forget_expired_ids(context.now);
@@ -209,7 +232,7 @@ impl Slot {
                 return;
             }
         }
-        self.enter_expiry(context);
+        self.enter_expiry_from(context, context.now.plus(PAUSE));
     }
 
     /// Writes a record of this stream; the error is what a client is told.

@@ -1,5 +1,6 @@
 //! A shard that is driven by hand.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -17,6 +18,8 @@ pub(crate) struct Host {
     disk: Arc<MemDisk>,
     shard: Shard,
     stream: Option<StreamId>,
+    /// By subject.
+    streams: BTreeMap<String, StreamId>,
     now: Timestamp,
 }
 
@@ -53,7 +56,7 @@ impl Host {
     pub(crate) fn new() -> Host {
         let disk = Arc::new(MemDisk::new());
         let shard = open(&disk, T0);
-        Host { disk, shard, stream: None, now: T0 }
+        Host { disk, shard, stream: None, streams: BTreeMap::new(), now: T0 }
     }
 
     /// Seconds since the start.
@@ -62,6 +65,21 @@ impl Host {
         self.shard.on_time(self.now);
         self.settle();
         self
+    }
+
+    /// The shard ends in the middle of its work, and its store is opened again.
+    pub(crate) fn kill(&mut self) {
+        self.shard = open(&Arc::new(MemDisk::new()), self.now);
+        self.shard = open(&self.disk, self.now);
+        self.settle();
+    }
+
+    /// As [`Host::restart`], with the clock at `seconds` then.
+    pub(crate) fn restart_at(&mut self, seconds: i64) {
+        self.shard.close(self.now);
+        self.settle();
+        self.now = Timestamp(T0.nanos() + seconds * 1_000_000_000);
+        self.kill();
     }
 
     /// Ends the shard and opens its store again.
@@ -104,6 +122,23 @@ impl Host {
         self.settle().pop().expect("a message is acknowledged")
     }
 
+    /// What is said of a message for the stream before anything is committed.
+    pub(crate) fn publish_uncommitted(&mut self, subject: &str, payload: &[u8]) -> Vec<Value> {
+        let publish =
+            Publish { subject: subject.as_bytes(), reply: b"reply", headers: b"", payload };
+        let stream = self.streams[subject];
+        self.shard.handle(self.now, Inbound::Capture { stream, publish });
+        self.answers()
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    pub(crate) fn shard(&mut self) -> &mut Shard {
+        &mut self.shard
+    }
+
     /// What is left of the stream `name`.
     pub(crate) fn state(&mut self, name: &str) -> State {
         let info = self.api(&format!("STREAM.INFO.{name}"), r#"{"deleted_details":true}"#);
@@ -124,9 +159,16 @@ impl Host {
         while let Some(job) = self.shard.next_sync().or_else(|| self.shard.next_chore()) {
             self.shard.done(self.now, job.run());
         }
+        self.answers()
+    }
+
+    /// What was answered so far.
+    pub(crate) fn answers(&mut self) -> Vec<Value> {
+        while self.shard.turn(self.now) {}
         for event in self.shard.take_events() {
-            if let Event::Captures { stream, .. } = event {
+            if let Event::Captures { stream, subjects } = event {
                 self.stream = Some(stream);
+                self.streams.extend(subjects.into_iter().map(|subject| (subject, stream)));
             }
         }
         let mut out = Outgoing::default();

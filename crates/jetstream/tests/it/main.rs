@@ -1,6 +1,10 @@
 //! A shard as a whole, on a disk in memory.
 
 #[cfg(test)]
+mod clock;
+#[cfg(test)]
 mod help;
+#[cfg(test)]
+mod levels;
 #[cfg(test)]
 mod lifetimes;

@@ -31,7 +31,7 @@ pub(crate) async fn serve(shared: Arc<Shared>, stream: TcpStream, peer: SocketAd
     shared.info_for(&client, &nonce).append_line(&mut greeting);
     client.outbox.control(|out| out.extend_from_slice(&greeting));
     client.unauthenticated.store(shared.auth.required(), Ordering::Relaxed);
-    if !shared.clients.add(&client, shared.options.max_connections) {
+    if !shared.clients.add(&client, shared.connections_max) {
         client.close(CloseReason::MaxConnectionsExceeded);
     }
     let deadline = shared.options.write_deadline;

@@ -7,6 +7,7 @@ use tradewind_jetstream::shard::ShardReport;
 use super::query::{BadQuery, Query};
 use super::{Answer, jetstream, json};
 use crate::shared::Shared;
+use crate::store::StoreState;
 
 #[derive(Debug, Serialize)]
 struct Health {
@@ -129,6 +130,10 @@ async fn check(shared: &Shared, request: &Request) -> Option<Trouble> {
     if shared.options.jetstream.is_none() || request.js_server_only {
         return None;
     }
+    let failed = shared.store.as_ref().and_then(|store| store_trouble(store.state()));
+    if failed.is_some() && !request.js_enabled_only {
+        return failed;
+    }
     let Some(report) = jetstream::report(shared).await else {
         let code = StatusCode::SERVICE_UNAVAILABLE;
         return Some(Trouble::new(code, "JETSTREAM", "JetStream not enabled"));
@@ -136,11 +141,17 @@ async fn check(shared: &Shared, request: &Request) -> Option<Trouble> {
     if request.js_enabled_only {
         return None;
     }
-    if let Some(why) = report.poisoned {
-        let text = format!("JetStream can't write to its store: {why}");
-        return Some(Trouble::new(StatusCode::SERVICE_UNAVAILABLE, "JETSTREAM", text));
-    }
     if request.account.is_empty() { None } else { find(shared, request, &report) }
+}
+
+/// What is wrong with the store as a whole.
+fn store_trouble(state: StoreState) -> Option<Trouble> {
+    let text = match state {
+        StoreState::Healthy => return None,
+        StoreState::Full => "JetStream is out of disk space: publishes are refused".to_owned(),
+        StoreState::Failed { reason } => format!("JetStream takes no writes: {reason}"),
+    };
+    Some(Trouble::new(StatusCode::SERVICE_UNAVAILABLE, "JETSTREAM", text))
 }
 
 /// Looks for the account, stream and consumer named.

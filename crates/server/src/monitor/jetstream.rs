@@ -15,6 +15,7 @@ use super::Answer;
 use super::json::{Time, is_false, nanos};
 use super::query::{BadQuery, Page, Query};
 use crate::mailbox::Letter;
+use crate::medium::{Medium, Trust};
 use crate::options::{JetStreamOptions, SyncPolicy};
 use crate::shard_host;
 use crate::shared::Shared;
@@ -48,10 +49,16 @@ pub(super) struct Config {
     sync_always: bool,
     #[serde(skip_serializing_if = "is_false")]
     strict: bool,
+    /// What an acknowledgement means: ours, as the next.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    durability: String,
+    /// The file system of the store.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    store_medium: &'static str,
 }
 
 impl Config {
-    pub(super) fn new(options: &JetStreamOptions) -> Config {
+    pub(super) fn new(options: &JetStreamOptions, medium: Medium) -> Config {
         let (sync_interval, sync_always) = match options.sync {
             SyncPolicy::Always => (SYNC_INTERVAL, true),
             SyncPolicy::Interval(every) => (every, false),
@@ -63,6 +70,12 @@ impl Config {
             sync_interval: Some(nanos(sync_interval)),
             sync_always,
             strict: options.strict,
+            durability: match medium.trust {
+                Trust::Durable => options.sync.level().to_string(),
+                Trust::Volatile => "volatile".to_owned(),
+                Trust::Unknown => "unknown".to_owned(),
+            },
+            store_medium: medium.name,
         }
     }
 }
@@ -175,6 +188,8 @@ struct StreamDetail<'a> {
     state: &'a StreamState,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     consumer_detail: Vec<ConsumerDetail<'a>>,
+    /// Ours.
+    durability: &'a str,
 }
 
 #[derive(Debug, Serialize)]
@@ -237,7 +252,7 @@ pub(super) async fn answer(
         server_id: &shared.info.server_id,
         now: Time(now),
         disabled: report.is_none(),
-        config: options.map(Config::new).unwrap_or_default(),
+        config: options.map(|options| Config::new(options, shared.medium)).unwrap_or_default(),
         limits: options.map(Limits::new),
         streams: streams.len(),
         streams_leader: shows_leaders.then_some(streams.len()),
@@ -272,7 +287,7 @@ impl<'a> AccountDetail<'a> {
 
 impl<'a> StreamDetail<'a> {
     fn new(stream: &'a StreamReport, leader: &str, request: &Request) -> StreamDetail<'a> {
-        let StreamInfo { config, created, state, .. } = &stream.info;
+        let StreamInfo { config, created, state, durability, .. } = &stream.info;
         let consumers = if request.consumers { &stream.consumers[..] } else { &[] };
         StreamDetail {
             name: &config.name,
@@ -284,6 +299,7 @@ impl<'a> StreamDetail<'a> {
                 .iter()
                 .map(|consumer| ConsumerDetail::new(consumer, request.config))
                 .collect(),
+            durability,
         }
     }
 }

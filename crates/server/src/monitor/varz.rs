@@ -11,6 +11,7 @@ use super::jetstream::{Config, Limits, Usage};
 use super::json::{Number, Time, is_false, nanos, uptime};
 use super::process;
 use crate::clients::Totals;
+use crate::medium::Medium;
 use crate::options::Options;
 
 #[derive(Debug, Serialize)]
@@ -174,7 +175,7 @@ impl<'a> Varz<'a> {
                 auth_required: shared.auth.required() || options.auth.no_auth_user.is_some(),
             },
             limits: ServerLimits::new(options),
-            blocks: Blocks::new(options, report.as_ref()),
+            blocks: Blocks::new(options, shared.medium, report.as_ref()),
             // There is no TLS, so this is nats-server's default.
             tls_timeout: Number(2.0),
             write_deadline: nanos(options.write_deadline),
@@ -224,7 +225,7 @@ impl<'a> ServerLimits<'a> {
 }
 
 impl Blocks {
-    fn new(options: &Options, report: Option<&ShardReport>) -> Blocks {
+    fn new(options: &Options, medium: Medium, report: Option<&ShardReport>) -> Blocks {
         let jetstream = options.jetstream.as_ref();
         Blocks {
             cluster: Absent {},
@@ -233,7 +234,7 @@ impl Blocks {
             mqtt: Absent {},
             websocket: Absent {},
             jetstream: JetStreamBlock {
-                config: jetstream.map(Config::new),
+                config: jetstream.map(|options| Config::new(options, medium)),
                 stats: report.map(Usage::of_server),
                 limits: jetstream.map(Limits::new),
             },

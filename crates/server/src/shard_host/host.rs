@@ -4,82 +4,129 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tradewind_jetstream::shard::{Event, Job, Outgoing, Shard};
+use tradewind_jetstream::shard::{Event, Outgoing, Shard};
 use tradewind_router::{ClientId, Subscription};
 use tradewind_store::StreamId;
 
 use crate::account::Account;
 use crate::clock;
 use crate::dispatch::{Dispatcher, Origin, Target};
-use crate::mailbox::{Letter, Mailbox, Purpose};
+use crate::log::Log;
+use crate::mailbox::{Committed, Letter, Mailbox, Purpose};
+use crate::shard_host::committer::Committer;
+use crate::store::StoreWatch;
 
 /// What nobody waits for is committed after this long.
-const LAZY: Duration = Duration::from_millis(10);
+pub(super) const LAZY: Duration = Duration::from_millis(10);
 /// After this much silence the disk is told that all is durable.
-const QUIET: Duration = Duration::from_millis(100);
+pub(super) const QUIET: Duration = Duration::from_millis(100);
 /// A commit that found no room is tried again after this long.
-const RETRY: Duration = Duration::from_millis(100);
+pub(super) const RETRY: Duration = Duration::from_millis(100);
 /// Clients are written to whenever this much was given.
 const FLUSH_ABOVE: usize = 256 * 1024;
-/// How long a stop waits for housekeeping.
-const CHORE_PATIENCE: Duration = Duration::from_secs(10);
 /// The longest sleep.
-const SLEEP: Duration = Duration::from_secs(1);
+pub(super) const SLEEP: Duration = Duration::from_secs(1);
 /// Work that comes at this pace is waited for without sleeping.
 const BUSY: Duration = Duration::from_micros(200);
+
+/// What was acknowledged before its sync (`persist_mode: async`), and what nobody waits for, is
+/// synced after this long. Settings say otherwise for a whole server.
+const LAG: Duration = Duration::from_secs(1);
+/// While a commit runs beside this thread, what comes is taken in together after this long: to wake
+/// for each letter would take more from the clients than it gives them.
+const NAP: Duration = Duration::from_micros(200);
+/// Above this much that no commit has taken, nothing new is taken in until the running one is done.
+const UNCOMMITTED_MAX: usize = 64 * 1024 * 1024;
 
 /// Numbers of the server's own subscriptions.
 const STREAMS: ClientId = ClientId(1);
 const JETSTREAM: ClientId = ClientId(2);
 
+/// What the thread shares with others.
+pub(crate) struct Surroundings {
+    pub(crate) account: Arc<Account>,
+    pub(crate) store: Arc<StoreWatch>,
+    pub(crate) log: Arc<Log>,
+}
+
+impl Surroundings {
+    pub(crate) fn new(account: &Arc<Account>, log: &Arc<Log>) -> Surroundings {
+        let store = Arc::new(StoreWatch::new());
+        Surroundings { account: Arc::clone(account), store, log: Arc::clone(log) }
+    }
+}
+
 /// What the thread owns.
 pub(super) struct Host {
-    shard: Shard,
-    mailbox: Arc<Mailbox>,
-    account: Arc<Account>,
-    dispatcher: Dispatcher,
-    captures: BTreeMap<StreamId, Vec<Arc<Subscription<Target>>>>,
-    control: Vec<Arc<Subscription<Target>>>,
-    outgoing: Outgoing,
+    pub(super) shard: Shard,
+    pub(super) mailbox: Arc<Mailbox>,
+    pub(super) account: Arc<Account>,
+    pub(super) dispatcher: Dispatcher,
+    pub(super) captures: BTreeMap<StreamId, Vec<Arc<Subscription<Target>>>>,
+    pub(super) control: Vec<Arc<Subscription<Target>>>,
+    pub(super) outgoing: Outgoing,
+    /// Messages that went out since the last commit beside this thread was done.
+    pub(super) n_sent: usize,
+    /// Messages that came in since then.
+    pub(super) n_taken: usize,
     /// Scratch space.
-    letters: Vec<Letter>,
+    pub(super) letters: Vec<Letter>,
     /// Since when something nobody waits for is not committed.
-    lazy_since: Option<Instant>,
-    last_work: Instant,
-    busy: bool,
-    sync_every: Option<Duration>,
-    last_sync: Instant,
-    stopping: bool,
+    pub(super) lazy_since: Option<Instant>,
+    pub(super) last_work: Instant,
+    pub(super) busy: bool,
+    pub(super) committer: Committer,
+    pub(super) store: Arc<StoreWatch>,
+    pub(super) log: Arc<Log>,
+    pub(super) sync_every: Duration,
+    pub(super) last_sync: Instant,
+    /// The commits of the settings sync.
+    pub(super) commits_sync: bool,
+    /// When there was no room last.
+    pub(super) last_full: Instant,
+    /// Whoever listens was told that the disk is slow.
+    pub(super) told_slow: bool,
+    pub(super) stopping: bool,
     /// A job runs on a thread of its own.
-    chore_running: bool,
-    last_retry: Instant,
-    last_chore: Instant,
+    pub(super) chore_running: bool,
+    pub(super) last_retry: Instant,
+    pub(super) last_chore: Instant,
     /// The shard has more to deliver than one turn allows.
-    more: bool,
+    pub(super) more: bool,
 }
 
 impl Host {
     pub(super) fn new(
         shard: Shard,
         mailbox: Arc<Mailbox>,
-        account: Arc<Account>,
+        surroundings: Surroundings,
         seed: u64,
         sync_every: Option<Duration>,
     ) -> Host {
+        let Surroundings { account, store, log } = surroundings;
+        let committer = Committer::new(Arc::clone(&mailbox), Arc::clone(&store), Arc::clone(&log));
         Host {
             shard,
             dispatcher: Dispatcher::new(Arc::clone(&account), seed),
+            committer,
+            store,
+            log,
             mailbox,
             account,
             captures: BTreeMap::new(),
             control: Vec::new(),
             outgoing: Outgoing::default(),
+            n_sent: 0,
+            n_taken: 0,
             letters: Vec::new(),
             lazy_since: None,
             last_work: Instant::now(),
             busy: false,
-            sync_every,
+            sync_every: sync_every.unwrap_or(LAG),
             last_sync: Instant::now(),
+            commits_sync: sync_every.is_none(),
+            last_full: Instant::now(),
+            told_slow: false,
             stopping: false,
             chore_running: false,
             last_retry: Instant::now(),
@@ -102,20 +149,12 @@ impl Host {
 
     pub(super) fn run(&mut self) {
         while !self.stopping {
-            let patience = self.patience();
-            let mut letters = std::mem::take(&mut self.letters);
-            self.mailbox.take(&mut letters, patience, self.busy);
-            let idle = letters.iter().all(|letter| matches!(letter, Letter::Done(_)));
-            if !idle {
-                self.busy = self.last_work.elapsed() < BUSY;
-                self.last_work = Instant::now();
-            }
-            letters.drain(..).for_each(|letter| self.open(letter));
-            self.letters = letters;
+            let idle = self.take_letters();
             self.shard.on_time(clock::now());
             self.turn();
             self.commit_if_due();
             self.chores();
+            self.watch_store();
             if idle && !self.more {
                 self.mark_idle();
             }
@@ -123,10 +162,43 @@ impl Host {
         self.finish();
     }
 
+    /// Takes in what comes; whether nothing came from outside.
+    fn take_letters(&mut self) -> bool {
+        let mut patience = self.patience();
+        if self.committer.is_running() {
+            let is_over = UNCOMMITTED_MAX < self.shard.pending_bytes();
+            let nap = if is_over { patience } else { NAP.min(patience) };
+            if let Some(committed) = self.mailbox.take_committed(nap) {
+                self.committed(committed);
+                patience = Duration::ZERO;
+            } else if is_over {
+                return false;
+            }
+        }
+        self.mailbox.take(&mut self.letters, patience, self.busy);
+        let is_ours = |letter: &Letter| matches!(letter, Letter::Done(_) | Letter::Committed(_));
+        let idle = self.letters.iter().all(is_ours);
+        if !idle {
+            self.busy = self.last_work.elapsed() < BUSY;
+            self.last_work = Instant::now();
+        }
+        self.open_letters();
+        idle
+    }
+
+    /// One by one: after a panic, those that were not opened are still there.
+    pub(super) fn open_letters(&mut self) {
+        self.letters.reverse();
+        while let Some(letter) = self.letters.pop() {
+            self.open(letter);
+        }
+    }
+
     fn open(&mut self, letter: Letter) {
         let now = clock::now();
         match letter {
             Letter::Batch(batch) => {
+                self.n_taken += batch.len();
                 batch.iter().for_each(|inbound| self.shard.handle(now, inbound));
             }
             Letter::Interest(subject) => self.shard.on_interest(now, &subject),
@@ -135,13 +207,25 @@ impl Host {
                 self.chore_running = false;
                 self.shard.done(now, done);
             }
+            Letter::Committed(committed) => self.committed(committed),
             Letter::Stop => self.stopping = true,
         }
     }
 
+    pub(super) fn committed(&mut self, committed: Committed) {
+        self.committer.finished(&committed);
+        match committed.done {
+            Some(done) => self.shard.done(clock::now(), done),
+            None => self.shard.poison(clock::now(), "an internal error during a commit"),
+        }
+        (self.n_sent, self.n_taken) = (0, 0);
+    }
+
     /// How long to wait for work.
     fn patience(&self) -> Duration {
-        if self.more || (self.shard.wants_commit() && !self.shard.is_stalled()) {
+        let may_commit = !self.committer.is_running();
+        let wants_commit = self.shard.wants_commit() && !self.shard.is_stalled();
+        if self.more || (may_commit && wants_commit) {
             return Duration::ZERO;
         }
         let mut patience = SLEEP;
@@ -151,85 +235,27 @@ impl Host {
         if self.shard.is_stalled() || self.shard.space_low() {
             patience = patience.min(RETRY);
         }
-        if let Some(since) = self.lazy_since {
+        if let Some(since) = self.lazy_since.filter(|_| may_commit) {
             patience = patience.min(LAZY.saturating_sub(since.elapsed()));
         }
         let quiet = self.last_work.elapsed();
         if let Some(left) = QUIET.checked_sub(quiet) {
             patience = patience.min(left);
         }
-        if let Some(every) = self.sync_every {
-            patience = patience.min(every.saturating_sub(self.last_sync.elapsed()));
+        if may_commit {
+            patience = patience.min(self.sync_every.saturating_sub(self.last_sync.elapsed()));
         }
         patience.max(Duration::from_micros(50))
     }
 
     /// Lets the shard deliver, and sends what it says.
-    fn turn(&mut self) {
+    pub(super) fn turn(&mut self) {
         self.more = self.shard.turn(clock::now());
         self.apply_events();
         self.send();
         if self.lazy_since.is_none() && self.shard.has_uncommitted() {
             self.lazy_since = Some(Instant::now());
         }
-    }
-
-    fn commit_if_due(&mut self) {
-        if self.shard.is_stalled() {
-            // No room: what waits is tried again until there is some.
-            if RETRY <= self.last_retry.elapsed() {
-                self.last_retry = Instant::now();
-                let job = self.shard.next_commit();
-                self.run_job(job);
-            }
-        } else if self.shard.wants_commit() {
-            self.lazy_since = None;
-            self.commit();
-        } else if self.shard.has_uncommitted()
-            && self.lazy_since.is_none_or(|since| LAZY <= since.elapsed())
-        {
-            self.lazy_since = None;
-            let job = self.shard.next_lazy_commit();
-            self.run_job(job);
-        }
-        if let Some(every) = self.sync_every
-            && every <= self.last_sync.elapsed()
-        {
-            self.last_sync = Instant::now();
-            let job = self.shard.next_sync();
-            self.run_job(job);
-        }
-    }
-
-    /// Writes and syncs. What comes in while it writes is written too: one sync for all that waits
-    /// when the sync begins.
-    fn commit(&mut self) {
-        /// Writes before a sync at most, so that it begins at last.
-        const WRITES: usize = 4;
-        for _ in 0..WRITES {
-            self.gather();
-            let Some(job) = self.shard.next_write() else { break };
-            self.shard.done(clock::now(), job.run());
-        }
-        if let Some(job) = self.shard.next_commit() {
-            self.shard.done(clock::now(), job.run());
-        }
-        self.turn();
-    }
-
-    /// Takes in what waits in the mailbox.
-    fn gather(&mut self) {
-        let mut letters = std::mem::take(&mut self.letters);
-        self.mailbox.take(&mut letters, Duration::ZERO, false);
-        letters.drain(..).for_each(|letter| self.open(letter));
-        self.letters = letters;
-    }
-
-    fn run_job(&mut self, job: Option<Job>) {
-        let Some(job) = job else { return };
-        let done = job.run();
-        self.shard.done(clock::now(), done);
-        self.turn();
     }
 
     /// Housekeeping on the disk, one job at a time, on a thread of its own.
@@ -246,21 +272,6 @@ impl Host {
         self.last_chore = Instant::now();
         self.chore_running =
             std::thread::Builder::new().name("chore".to_owned()).spawn(work).is_ok();
-    }
-
-    /// After some silence, sees that all is on disk, and marks there that it is.
-    fn mark_idle(&mut self) {
-        if self.last_work.elapsed() < QUIET || self.shard.is_stalled() {
-            return;
-        }
-        if self.shard.is_unsynced() {
-            let job = self.shard.next_sync();
-            self.run_job(job);
-        }
-        if self.shard.mark_idle() {
-            let job = self.shard.next_sync();
-            self.run_job(job);
-        }
     }
 
     fn apply_events(&mut self) {
@@ -290,8 +301,9 @@ impl Host {
         }
     }
 
-    fn send(&mut self) {
+    pub(super) fn send(&mut self) {
         self.shard.take_outgoing(&mut self.outgoing);
+        self.n_sent += self.outgoing.len();
         if self.outgoing.is_empty() {
             return;
         }
@@ -307,41 +319,5 @@ impl Host {
         }
         // Who takes too long is closed when too much waits for it; the shard waits for nobody.
         self.dispatcher.flush();
-    }
-
-    /// The last words: nothing is delivered any more, everything said is on disk.
-    fn finish(&mut self) {
-        self.shard.close(clock::now());
-        self.turn();
-        let job = self.shard.next_sync();
-        self.run_job(job);
-        let job = self.shard.next_sync();
-        self.run_job(job);
-        if self.shard.mark_idle() {
-            let job = self.shard.next_sync();
-            self.run_job(job);
-        }
-        // Until it is done, a chore holds the lock of the directory.
-        let begun = Instant::now();
-        let mut letters = Vec::new();
-        while self.chore_running && begun.elapsed() < CHORE_PATIENCE {
-            self.mailbox.take(&mut letters, RETRY, false);
-            for letter in letters.drain(..) {
-                if let Letter::Done(done) = letter {
-                    self.chore_running = false;
-                    self.shard.done(clock::now(), done);
-                }
-            }
-        }
-    }
-
-    /// Nobody finds JetStream any more.
-    pub(super) fn retire(&mut self) {
-        let control = std::mem::take(&mut self.control);
-        self.account.remove_all(&control);
-        for (_, subscriptions) in std::mem::take(&mut self.captures) {
-            self.account.remove_all(&subscriptions);
-        }
-        self.mailbox.close();
     }
 }

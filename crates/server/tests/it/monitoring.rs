@@ -18,7 +18,7 @@ async fn get(server: &Server, path: &str) -> (u16, String) {
     (status, body.to_owned())
 }
 
-async fn json(server: &Server, path: &str) -> Value {
+pub(crate) async fn json(server: &Server, path: &str) -> Value {
     let (status, body) = get(server, path).await;
     assert_eq!(status, 200, "{path}: {body}");
     // A long answer may come in chunks.

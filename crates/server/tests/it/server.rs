@@ -34,6 +34,12 @@ impl Server {
         Server::launch(Some(text), true)
     }
 
+    /// Starts a server with JetStream and the config file `text`, after the shell's `commands`:
+    /// limits set there hold for the server.
+    pub(crate) fn after(commands: &str, text: &str) -> Server {
+        Server::launch_after(commands, Some(text), true)
+    }
+
     /// Starts a server without JetStream.
     pub(crate) fn core_only() -> Server {
         Server::launch(None, false)
@@ -100,7 +106,7 @@ impl Server {
     /// Starts again after [`Server::kill9`] or [`Server::stop`]: same store, same port.
     pub(crate) fn restart(&mut self) {
         let port = i32::from(self.nats.port());
-        self.child = spawn(self.dir.path(), port, self.jetstream);
+        self.child = spawn("", self.dir.path(), port, self.jetstream);
         self.await_ports();
     }
 
@@ -110,12 +116,21 @@ impl Server {
         self.restart();
     }
 
+    /// The log so far.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.dir.path().join("server.log")).expect("the log is read")
+    }
+
     fn launch(config: Option<&str>, jetstream: bool) -> Server {
+        Server::launch_after("", config, jetstream)
+    }
+
+    fn launch_after(commands: &str, config: Option<&str>, jetstream: bool) -> Server {
         let dir = tempfile::tempdir().expect("a temporary directory");
         if let Some(text) = config {
             fs::write(dir.path().join("server.conf"), text).expect("the config file is written");
         }
-        let child = spawn(dir.path(), -1, jetstream);
+        let child = spawn(commands, dir.path(), -1, jetstream);
         let nats = SocketAddr::from(([127, 0, 0, 1], 0));
         let mut server = Server { child, dir, nats, monitoring: None, jetstream };
         server.await_ports();
@@ -140,7 +155,7 @@ impl Server {
         }
     }
 
-    fn wait_exit(&mut self) -> std::process::ExitStatus {
+    pub(crate) fn wait_exit(&mut self) -> std::process::ExitStatus {
         let deadline = Instant::now() + START_LIMIT;
         loop {
             if let Some(status) = self.child.try_wait().expect("the child can be asked") {
@@ -209,9 +224,15 @@ pub(crate) fn run(args: &[&str]) -> End {
     End { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
 }
 
-fn spawn(dir: &Path, port: i32, jetstream: bool) -> Child {
+fn spawn(commands: &str, dir: &Path, port: i32, jetstream: bool) -> Child {
     let (program, first) = program();
-    let mut command = Command::new(program);
+    let mut command = if commands.is_empty() {
+        Command::new(program)
+    } else {
+        let mut shell = Command::new("sh");
+        shell.arg("-c").arg(format!("{commands}; exec \"$0\" \"$@\"")).arg(program);
+        shell
+    };
     command.args(first).args(["-a", "127.0.0.1", "-p", &port.to_string()]);
     command.arg("--ports_file_dir").arg(dir);
     if jetstream {

@@ -87,6 +87,10 @@ pub struct StreamInfo {
     /// When this was true.
     #[serde(serialize_with = "time")]
     pub ts: Timestamp,
+    /// What an acknowledgement means, which nats-server does not tell: `disk`, `os:<interval>`,
+    /// `async` or `memory`.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub durability: String,
 }
 
 impl StreamInfo {

@@ -19,7 +19,15 @@ fn config() -> StreamConfig {
 
 fn stream() -> StreamInfo {
     let state = StreamState::default();
-    StreamInfo { config: config(), created: AT, state, domain: None, cluster: None, ts: AT }
+    StreamInfo {
+        config: config(),
+        created: AT,
+        state,
+        domain: None,
+        cluster: None,
+        ts: AT,
+        durability: String::new(),
+    }
 }
 
 fn consumer() -> ConsumerInfo {

@@ -295,7 +295,6 @@ fn check_supported(config: &StreamConfig) -> Result<(), ApiError> {
         (config.allow_msg_counter, "allow_msg_counter"),
         (config.allow_atomic, "allow_atomic"),
         (config.allow_msg_schedules, "allow_msg_schedules"),
-        (config.persist_mode == PersistMode::Async, "persist_mode"),
         (config.allow_batched, "allow_batched"),
     ] {
         if is_active {
@@ -332,6 +331,8 @@ pub fn check_stream_update(
         && (is_queue(old.retention) || is_queue(config.retention))
     {
         "stream configuration update can not change retention policy to/from workqueue"
+    } else if config.persist_mode != old.persist_mode {
+        "stream configuration update can not change persist mode"
     } else if old.sealed && !config.sealed {
         "stream configuration update can not unseal a sealed stream"
     } else if old.deny_delete && !config.deny_delete {

@@ -104,7 +104,6 @@ fn what_is_not_supported_yet_is_refused_by_name() {
         ("allow_msg_counter", r#""allow_msg_counter":true"#),
         ("allow_atomic", r#""allow_atomic":true"#),
         ("allow_msg_schedules", r#""allow_msg_schedules":true"#),
-        ("persist_mode", r#""persist_mode":"async""#),
         ("allow_batched", r#""allow_batched":true"#),
     ] {
         let body = format!(r#"{{"name":"S",{json}}}"#);

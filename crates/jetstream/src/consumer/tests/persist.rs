@@ -34,6 +34,20 @@ fn a_snapshot_brings_everything_back() {
 }
 
 #[test]
+fn an_ack_wait_does_not_grow_by_what_the_clock_was_set_back() {
+    let mut world = World::new(3, explicit());
+    world.pull("2");
+    let bytes = snapshot(&world.consumer);
+    let now = tradewind_subject::Timestamp(secs(400));
+
+    let mut restored = Consumer::restore(now, setup(explicit()), &bytes).unwrap();
+    restored.rebase(now);
+
+    let at = restored.next_deadline().unwrap();
+    assert!(at <= now.plus(std::time::Duration::from_secs(30)), "{at:?}");
+}
+
+#[test]
 fn a_delta_applied_twice_is_applied_once() {
     let mut world = World::new(9, explicit());
     let start = snapshot(&world.consumer);
