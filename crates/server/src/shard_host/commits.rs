@@ -68,7 +68,6 @@ impl Host {
     /// come in two halves, each waiting for the sync of the other.
     fn gather_more(&mut self) {
         const ENOUGH: usize = 1024 * 1024;
-        self.n_taken = 0;
         self.gather();
         let moment = self.committer.worth_waiting();
         let begun = Instant::now();

@@ -65,9 +65,9 @@ pub(super) struct Host {
     pub(super) captures: BTreeMap<StreamId, Vec<Arc<Subscription<Target>>>>,
     pub(super) control: Vec<Arc<Subscription<Target>>>,
     pub(super) outgoing: Outgoing,
-    /// Messages of the last turn.
+    /// Messages that went out since the last commit beside this thread was done.
     pub(super) n_sent: usize,
-    /// Messages taken in since the last commit was begun.
+    /// Messages that came in since then.
     pub(super) n_taken: usize,
     /// Scratch space.
     pub(super) letters: Vec<Letter>,
@@ -221,6 +221,7 @@ impl Host {
             Some(done) => self.shard.done(clock::now(), done),
             None => self.shard.poison(clock::now(), "an internal error during a commit"),
         }
+        (self.n_sent, self.n_taken) = (0, 0);
     }
 
     /// How long to wait for work.
@@ -305,7 +306,7 @@ impl Host {
 
     pub(super) fn send(&mut self) {
         self.shard.take_outgoing(&mut self.outgoing);
-        self.n_sent = self.outgoing.len();
+        self.n_sent += self.outgoing.len();
         if self.outgoing.is_empty() {
             return;
         }

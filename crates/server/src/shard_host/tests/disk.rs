@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use parking_lot::{Condvar, Mutex};
-use tradewind_store::{Disk, DiskError, DiskFile, DiskLock, MemDisk};
+use tradewind_store::{Disk, DiskError, DiskFile, DiskLock, MemDisk, Space};
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct TestDisk {
@@ -102,8 +102,10 @@ impl Disk for TestDisk {
         self.inner.lock(name)
     }
 
-    fn free_bytes(&self) -> Result<u64, DiskError> {
-        if self.faults.full.load(Ordering::Relaxed) { Ok(0) } else { self.inner.free_bytes() }
+    fn space(&self) -> Result<Space, DiskError> {
+        let space = self.inner.space()?;
+        let is_full = self.faults.full.load(Ordering::Relaxed);
+        Ok(Space { free: if is_full { 0 } else { space.free }, ..space })
     }
 }
 
