@@ -1,5 +1,7 @@
 //! What monitoring shows of a shard.
 
+use tradewind_store::SegmentInfo;
+
 use super::{OfflineStream, Shard};
 use crate::api::response::{AccountInfo, ConsumerInfo, StreamInfo, StreamState};
 
@@ -28,6 +30,11 @@ pub struct StreamReport {
 }
 
 impl Shard {
+    /// The segments of its store, in the order of their records.
+    pub fn segments(&self) -> impl Iterator<Item = SegmentInfo> {
+        self.context.log.segments()
+    }
+
     /// How everything stands.
     pub fn report(&self) -> ShardReport {
         let now = self.context.now;

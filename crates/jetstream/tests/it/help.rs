@@ -38,6 +38,7 @@ fn open(disk: &Arc<MemDisk>, now: Timestamp) -> Shard {
         segment_bytes: [2048, 4096, 4096, 8192],
         tail_bytes: 2048,
         reserve_bytes: 0,
+        log_bytes: 6000..=20_000,
         ..LogOptions::new([7; 16])
     };
     let options = ShardOptions {
@@ -54,9 +55,51 @@ fn open(disk: &Arc<MemDisk>, now: Timestamp) -> Shard {
 impl Host {
     /// A shard on an empty disk.
     pub(crate) fn new() -> Host {
-        let disk = Arc::new(MemDisk::new());
+        Host::on(MemDisk::new())
+    }
+
+    /// A shard on a disk that may have a store.
+    pub(crate) fn on(disk: MemDisk) -> Host {
+        let disk = Arc::new(disk);
         let shard = open(&disk, T0);
-        Host { disk, shard, stream: None, streams: BTreeMap::new(), now: T0 }
+        let mut host = Host { disk, shard, stream: None, streams: BTreeMap::new(), now: T0 };
+        host.settle();
+        host
+    }
+
+    /// Its disk, after a clean stop.
+    pub(crate) fn stop(mut self) -> Arc<MemDisk> {
+        self.shard.close(self.now);
+        self.settle();
+        while self.shard.mark_idle() {
+            self.settle();
+        }
+        let job = self.shard.next_witness().expect("the manifest is older");
+        self.shard.done(self.now, job.run());
+        self.disk
+    }
+
+    /// Everything the server says of its streams, and every message, as one text.
+    pub(crate) fn everything(&mut self) -> String {
+        let names = self.api("STREAM.NAMES", "");
+        let mut text = String::new();
+        for name in names["streams"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+            let mut info = self.api(&format!("STREAM.INFO.{name}"), r#"{"deleted_details":true}"#);
+            info.as_object_mut().unwrap().remove("ts");
+            let last = info["state"]["last_seq"].as_u64().unwrap();
+            text += &format!("{info:#}\n");
+            for seq in 1..=last {
+                let call = format!("STREAM.MSG.GET.{name}");
+                let message = self.api(&call, &format!(r#"{{"seq":{seq}}}"#));
+                text += &format!("{seq} {}\n", message["message"]);
+            }
+            let mut consumers = self.api(&format!("CONSUMER.LIST.{name}"), "");
+            for consumer in consumers["consumers"].as_array_mut().into_iter().flatten() {
+                consumer.as_object_mut().unwrap().remove("ts");
+                text += &format!("{consumer:#}\n");
+            }
+        }
+        text
     }
 
     /// Seconds since the start.
@@ -120,6 +163,17 @@ impl Host {
         let stream = self.stream.expect("there is a stream");
         self.shard.handle(self.now, Inbound::Capture { stream, publish });
         self.settle().pop().expect("a message is acknowledged")
+    }
+
+    /// The acknowledgement of a message for the stream that captures exactly its subject, or begins
+    /// to.
+    pub(crate) fn publish_to(&mut self, subject: &str, headers: &[&str]) -> Value {
+        let filters = self.streams.iter();
+        let found = filters
+            .into_iter()
+            .find(|(filter, _)| tradewind_subject::matches(filter.as_bytes(), subject.as_bytes()));
+        self.stream = Some(*found.expect("a stream captures it").1);
+        self.publish(subject, headers)
     }
 
     /// What is said of a message for the stream before anything is committed.

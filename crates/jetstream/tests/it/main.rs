@@ -3,6 +3,10 @@
 #[cfg(test)]
 mod clock;
 #[cfg(test)]
+mod damage;
+#[cfg(test)]
+mod fixture;
+#[cfg(test)]
 mod help;
 #[cfg(test)]
 mod levels;
