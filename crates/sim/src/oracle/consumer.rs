@@ -117,8 +117,13 @@ impl ConsumerModel {
         self.replies.insert(seq, reply.to_owned());
     }
 
-    /// All that it still holds was delivered again: the other messages it is done with.
+    /// All that it still holds was delivered again: the other messages it is done with. One that holds
+    /// as much as it may does not show what comes after.
     pub(crate) fn resolve(&mut self) {
+        let max = self.spec.max_ack_pending;
+        if 0 < max && usize::try_from(max).is_ok_and(|max| max <= self.replies.len()) {
+            return;
+        }
         let unknown = self.acks.values_mut().filter(|promise| **promise == Promise::Unknown);
         unknown.for_each(|promise| *promise = Promise::Open);
     }
