@@ -21,11 +21,20 @@ pub(crate) struct Store {
 pub(crate) enum Command {
     /// Read everything and say what is wrong and where; changes nothing, also beside a running
     /// server. Ends with 1 if something is damaged.
+    #[command(after_help = "Examples:
+  tradewind store verify ./data
+  tradewind store verify ./data --output json")]
     Verify(Directory),
     /// Show every record; changes nothing.
+    #[command(after_help = "Examples:
+  tradewind store dump ./data
+  tradewind store dump ./data --stream 3")]
     Dump(Dump),
     /// Show which streams lost something; with --accept-loss let them go on with what is left. The
     /// server must not be running.
+    #[command(after_help = "Examples:
+  tradewind store repair ./data
+  tradewind store repair ./data --accept-loss ORDERS")]
     Repair(Repair),
 }
 

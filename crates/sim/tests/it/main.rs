@@ -89,7 +89,8 @@ fn damage_is_reported_or_harmless() {
         assert_eq!(outcome.failure, None, "seed {seed}");
         figures.add(&outcome.figures);
     }
-    assert!(figures.damaged / 3 < figures.reported, "{figures:?}");
+    // A second slot of the manifest and sidecars make most of it harmless.
+    assert!(figures.damaged / 5 < figures.reported, "{figures:?}");
 }
 
 /// All of them, at length: `sim mutants`.
