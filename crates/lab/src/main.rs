@@ -4,6 +4,7 @@
 
 mod conn;
 mod crash;
+mod endure;
 mod eio;
 mod files;
 mod full;
@@ -79,6 +80,8 @@ enum Room {
     Writer(power::WriterArgs),
     /// Many idle connections on both servers.
     Idle(idle::IdleArgs),
+    /// A store in long use: rate, restart, space; ours, then nats-server.
+    Endure(endure::EndureArgs),
     /// Holds connections for `idle`.
     #[command(hide = true)]
     Hold(idle::HoldArgs),
@@ -123,6 +126,10 @@ fn enter(cli: &Cli) -> Result<bool> {
         Room::Files(args) => breaking(cli, &args.basics, |peer, seed| files::run(args, peer, seed)),
         Room::Rot(args) => breaking(cli, &args.basics, |peer, seed| rot::run(args, peer, seed)),
         Room::Writer(args) => power::writer(args),
+        Room::Endure(args) => {
+            let peers = [chosen(cli, Side::Ours)?, chosen(cli, Side::Theirs)?];
+            endure::run(args, &peers.into_iter().flatten().collect::<Vec<_>>())
+        }
         Room::Idle(args) => {
             let peers = [chosen(cli, Side::Ours)?, chosen(cli, Side::Theirs)?];
             idle::run(args, &peers.into_iter().flatten().collect::<Vec<_>>())
