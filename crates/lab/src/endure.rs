@@ -151,12 +151,7 @@ fn restart(peer: &Peer, messages: u64, rounds: usize) -> Result<(bool, Value)> {
     Ok((true, figure))
 }
 
-fn timed_start(
-    peer: &Peer,
-    setup: &Setup,
-    messages: u64,
-    times: &mut Vec<f64>,
-) -> Result<Server> {
+fn timed_start(peer: &Peer, setup: &Setup, messages: u64, times: &mut Vec<f64>) -> Result<Server> {
     let began = Instant::now();
     let server = peer.start(setup)?;
     let mut control = server.connect()?;

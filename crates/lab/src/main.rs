@@ -4,8 +4,8 @@
 
 mod conn;
 mod crash;
-mod endure;
 mod eio;
+mod endure;
 mod files;
 mod full;
 mod health;

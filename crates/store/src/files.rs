@@ -2,7 +2,7 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicBool, AtomicU32, Ordering},
+    atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
 };
 
 use bytes::Bytes;
@@ -93,6 +93,8 @@ pub(crate) struct Files {
     pub(crate) space_low: AtomicBool,
     /// The largest segment that there is room for.
     pub(crate) roomy: AtomicU32,
+    /// The size of the disk; not known before the first look.
+    pub(crate) disk_bytes: AtomicU64,
     /// Bytes of the reserve.
     pub(crate) reserve: Mutex<u64>,
     /// Held until the last job has ended, so that nobody opens the store before.

@@ -127,6 +127,7 @@ impl Log {
             pool: Mutex::new(Pool::default()),
             space_low: false.into(),
             roomy: u32::MAX.into(),
+            disk_bytes: u64::MAX.into(),
             reserve: Mutex::new(0),
             lock: None,
         };

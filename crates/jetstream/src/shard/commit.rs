@@ -155,11 +155,11 @@ impl Shard {
     /// time.
     pub fn next_chore(&mut self, now: Timestamp) -> Option<Job> {
         self.context.now = now;
-        if let Some(job) = self.context.log.take_pool_job() {
-            return Some(Job::Pool(job));
-        }
         if let Some(job) = self.next_sweep_job() {
             return Some(job);
+        }
+        if let Some(job) = self.context.log.take_pool_job() {
+            return Some(Job::Pool(job));
         }
         if let Some(job) = self.context.log.take_index_job() {
             return Some(Job::Inspect(job));

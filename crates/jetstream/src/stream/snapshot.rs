@@ -3,7 +3,7 @@ use std::ops::RangeInclusive;
 use tradewind_subject::{
     Timestamp,
     int::{u64_from, usize_from},
-    varint::{put, take},
+    varint::{put, put_signed, take, take_signed},
 };
 
 use super::{Stream, index::Removed};
@@ -62,10 +62,13 @@ impl Stream {
         }
         put_bytes(&mut out, [&self.last_msg_id, b""]);
         put(&mut out, u64_from(self.recent_ids.len()));
+        // Hundreds of thousands at times: each a few bytes more than the id itself.
+        let mut near = (0_u64, 0_i64);
         self.recent_ids.for_each(|id, seq, ts| {
             put_bytes(&mut out, id);
-            put(&mut out, seq);
-            put_ts(&mut out, Some(ts));
+            put_signed(&mut out, seq.wrapping_sub(near.0).cast_signed());
+            put_signed(&mut out, ts.nanos().wrapping_sub(near.1));
+            near = (seq, ts.nanos());
         });
         out
     }
@@ -148,9 +151,12 @@ fn decode(mut bytes: &[u8]) -> Option<Snapshot> {
         behind = end;
     }
     snapshot.last_msg_id = take_bytes(input)?.to_vec();
+    let mut near = (0_u64, 0_i64);
     for _ in 0..take(input)? {
         let id = take_bytes(input)?.to_vec();
-        snapshot.recent_ids.push((id, take(input)?, take_ts(input)??));
+        near.0 = near.0.wrapping_add(take_signed(input)?.cast_unsigned());
+        near.1 = near.1.wrapping_add(take_signed(input)?);
+        snapshot.recent_ids.push((id, near.0, Timestamp(near.1)));
     }
     (input.is_empty() && snapshot.last_seq < u64::MAX).then_some(snapshot)
 }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use serde_json::Value;
-use tradewind_store::{Disk, DiskFile, MemDisk};
+use tradewind_store::{Disk, MemDisk};
 
 use crate::help::Host;
 
@@ -26,7 +26,9 @@ fn damaged() -> MemDisk {
         let size = usize::try_from(file.size().unwrap()).unwrap();
         let mut bytes = file.read_at(0, size).unwrap().to_vec();
         // What a sidecar tells of is not read at a start.
-        let is_read = name.ends_with(".log") && !names.contains(&name.replace(".log", ".side"));
+        let is_read = name
+            .strip_suffix(".log")
+            .is_some_and(|number| !names.contains(&format!("{number}.side")));
         let at = (0..bytes.len()).find(|at| bytes[*at..].starts_with(b"Asome payload"));
         if let Some(at) = at.filter(|_| is_read && n_flipped == 0) {
             bytes[at + 3] ^= 1;

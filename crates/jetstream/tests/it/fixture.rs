@@ -8,7 +8,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use bytes::Bytes;
-use tradewind_store::{Disk, DiskFile, MemDisk};
+use tradewind_store::{Disk, MemDisk};
 
 use crate::help::Host;
 
@@ -52,6 +52,7 @@ fn make() -> Host {
     for second in 1..10 {
         host.at(second);
     }
+    host.publish_to("$KV.a.last", &[]);
     host
 }
 
@@ -63,7 +64,8 @@ fn a_store_of_format_1_is_what_it_was() {
         let content = host.everything();
         let disk = host.stop();
         fs::create_dir_all(&directory).unwrap();
-        for name in disk.list().unwrap().into_iter().filter(|name| !name.ends_with(".free")) {
+        let names = disk.list().unwrap().into_iter();
+        for name in names.filter(|name| name.strip_suffix(".free").is_none()) {
             let file = disk.open(&name).unwrap();
             let bytes = file.read_at(0, file.size().unwrap().try_into().unwrap()).unwrap();
             fs::write(directory.join(&name), bytes).unwrap();

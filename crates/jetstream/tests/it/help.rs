@@ -1,6 +1,7 @@
 //! A shard that is driven by hand.
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -87,16 +88,16 @@ impl Host {
             let mut info = self.api(&format!("STREAM.INFO.{name}"), r#"{"deleted_details":true}"#);
             info.as_object_mut().unwrap().remove("ts");
             let last = info["state"]["last_seq"].as_u64().unwrap();
-            text += &format!("{info:#}\n");
+            writeln!(text, "{info:#}").unwrap();
             for seq in 1..=last {
                 let call = format!("STREAM.MSG.GET.{name}");
                 let message = self.api(&call, &format!(r#"{{"seq":{seq}}}"#));
-                text += &format!("{seq} {}\n", message["message"]);
+                writeln!(text, "{seq} {}", message["message"]).unwrap();
             }
             let mut consumers = self.api(&format!("CONSUMER.LIST.{name}"), "");
             for consumer in consumers["consumers"].as_array_mut().into_iter().flatten() {
                 consumer.as_object_mut().unwrap().remove("ts");
-                text += &format!("{consumer:#}\n");
+                writeln!(text, "{consumer:#}").unwrap();
             }
         }
         text

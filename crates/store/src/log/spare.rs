@@ -1,7 +1,7 @@
 //! Segments made ahead of need, so that a commit does not wait for the file system, and room set
 //! aside, so that a full disk is noticed early and does not stand in the way of what makes room.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering};
 
 use tradewind_subject::int;
 
@@ -43,6 +43,7 @@ impl PoolJob {
 
     fn refill(&self) -> Result<(), Trouble> {
         let space = self.files.disk.space()?;
+        self.files.disk_bytes.store(space.total, Ordering::Relaxed);
         // A disk of a few megabytes can't have a reserve of many.
         let reserve = self.reserve_bytes.min(space.total / SHARE_OF_RESERVE);
         self.files.set_room(roomy(&self.segment_bytes, space.free));

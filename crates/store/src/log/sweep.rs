@@ -7,6 +7,8 @@ mod copy;
 mod plan;
 mod swap;
 
+use std::sync::atomic::Ordering;
+
 use tradewind_subject::int;
 
 use crate::{
@@ -24,6 +26,9 @@ pub use copy::{Copied, CopyDone, CopyJob, Kept, Moved, Target};
 use plan::Limits;
 pub use plan::{Sweep, SweepKind};
 pub use swap::{RetireDone, RetireJob, SwapDone, SwapJob};
+
+/// The log may have this part of the disk before messages are moved out of it.
+const SHARE_OF_LOG: u64 = 8;
 
 impl Log {
     /// All segments in the order of their records: the cold ones, then the log.
@@ -69,8 +74,12 @@ impl Log {
             self.segments().filter(|info| info.sealed).take_while(is_ready).collect();
         let is_kept = |info: &SegmentInfo| info.is_unreadable || (keeps_damage && info.is_damaged);
         let options = &self.options;
+        // On a small disk the log has a small part of it.
+        let most = self.files.disk_bytes.load(Ordering::Relaxed) / SHARE_OF_LOG;
+        let (low, high) = (options.log_bytes.start(), options.log_bytes.end());
+        let log_bytes = (*low).min(most)..=(*high).min(most);
         let limits = Limits {
-            log_bytes: &options.log_bytes,
+            log_bytes: &log_bytes,
             segment_bytes: options.segment_bytes[3],
             is_space_low: self.space_low(),
         };

@@ -138,6 +138,7 @@ impl Inventory {
             pool: Mutex::new(pool),
             space_low: false.into(),
             roomy: u32::MAX.into(),
+            disk_bytes: u64::MAX.into(),
             reserve: Mutex::new(0),
             lock: Some(lock),
         })
