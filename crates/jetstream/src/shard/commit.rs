@@ -155,6 +155,13 @@ impl Shard {
     /// time.
     pub fn next_chore(&mut self, now: Timestamp) -> Option<Job> {
         self.context.now = now;
+        // Who gives space back comes before who takes some; but that one also finds out whether there
+        // is room again.
+        if self.context.log.space_low()
+            && let Some(job) = self.context.log.take_pool_job()
+        {
+            return Some(Job::Pool(job));
+        }
         if let Some(job) = self.next_sweep_job() {
             return Some(job);
         }

@@ -111,6 +111,7 @@ impl<'a> Replay<'a> {
                 // Only what is loaded counts, until a snapshot says what lives.
                 reborn.is_partial = true;
                 reborn.is_hurt = true;
+                reborn.is_begun = false;
                 Ok(())
             }
             _ => Ok(()),
@@ -238,6 +239,7 @@ fn put(
             slot: Slot::new(id, Stream::new(stored.config, stored.created)),
             is_partial: false,
             has_config: true,
+            is_begun: true,
             consumers: BTreeMap::new(),
             missing: Vec::new(),
             is_hurt: false,
@@ -246,6 +248,7 @@ fn put(
     } else if reborn.is_partial {
         reborn.slot.adopt(stored.config, stored.created);
         reborn.has_config = true;
+        reborn.is_begun = true;
         reborn.slot.snapshot = replayed.lsn;
         // Their states follow, as far as they still exist.
         reborn.slot.consumers.clear();
@@ -266,7 +269,7 @@ fn publish(
     let Record::Publish { seq, ts, subject, headers, .. } = replayed.record else { return None };
     if seq <= reborn.slot.stream.index().last_seq() {
         // Only damage can make a sequence come twice: what of it is true, a snapshot has to say.
-        (reborn.is_hurt, reborn.is_partial) = (true, true);
+        (reborn.is_hurt, reborn.is_partial, reborn.is_begun) = (true, true, false);
         return Some(replayed.len);
     }
     let mut headers = PublishHeaders::parse(headers);
@@ -304,8 +307,9 @@ fn restore(
     let id = reborn.slot.id.0;
     let snapshot =
         Snapshot::decode(state).map_err(|error| Nonsense::State(id, error.to_string()))?;
-    if !reborn.has_config {
-        // The first half of this snapshot was in a segment that is gone; a whole one follows.
+    if !reborn.is_begun {
+        // The first half of this snapshot was in a segment that is gone, or lost; a whole one may
+        // follow.
         return Ok(());
     }
     if reborn.is_partial {

@@ -17,6 +17,8 @@ pub(super) struct Reborn {
     /// its messages count.
     pub(super) is_partial: bool,
     pub(super) has_config: bool,
+    /// The first half of a snapshot was read, so that the second one counts.
+    pub(super) is_begun: bool,
     /// Configurations of consumers whose state comes next.
     pub(super) consumers: BTreeMap<ConsumerId, Stored<ConsumerConfig>>,
     /// Messages that the last snapshot counts as live and that are in no segment: they left after
@@ -33,6 +35,7 @@ impl Reborn {
             slot,
             is_partial: true,
             has_config: false,
+            is_begun: false,
             consumers: BTreeMap::new(),
             missing: Vec::new(),
             is_hurt: false,
