@@ -66,6 +66,8 @@ pub struct Shard {
     names: BTreeMap<String, StreamId>,
     offline: BTreeMap<StreamId, Offline>,
     sweeper: Sweeper,
+    /// The last chore looked for room on the disk.
+    looks_for_room: bool,
     /// What is damaged, as far as that is known.
     damage: Vec<Corruption>,
     context: Context,

@@ -212,9 +212,14 @@ impl RotRoom<'_> {
         };
         if !matches!(ended.0, End::Intact | End::IntactLoud) {
             let after = damage::names(&place)?;
-            // Free files may come and go; data may not.
-            let gone: BTreeSet<&PathBuf> =
-                before.difference(&after).filter(|it| kind(it) != "free").collect();
+            // Room may come and go; data may not. Whoever serves may give back what is dead, but
+            // keeps what is damaged.
+            let is_data = |it: &&PathBuf| !["free", "reserve"].contains(&kind(it).as_str());
+            let is_served = matches!(ended.0, End::Loud);
+            let gone: BTreeSet<&PathBuf> = (before.difference(&after).filter(is_data))
+                .filter(|it| !is_served || it.as_path() == file)
+                .filter(|it| !after.contains(&it.with_extension("damaged")))
+                .collect();
             if !gone.is_empty() {
                 self.removed.push(format!("{gone:?} after {damage:?} of {}", file.display()));
             }

@@ -151,13 +151,20 @@ impl Shard {
         self.context.log.is_stalled()
     }
 
+    /// Whether the last housekeeping was a look whether the full disk has room again: not worth
+    /// another one at once.
+    pub fn looked_for_room(&self) -> bool {
+        self.looks_for_room
+    }
+
     /// Housekeeping, which may run beside everything else; none if there is nothing to do. One at a
     /// time.
     pub fn next_chore(&mut self, now: Timestamp) -> Option<Job> {
         self.context.now = now;
         // Who gives space back comes before who takes some; but that one also finds out whether there
-        // is room again.
-        if self.context.log.space_low()
+        // is room again, so that without room they take turns.
+        self.looks_for_room = self.context.log.space_low() && !self.looks_for_room;
+        if self.looks_for_room
             && let Some(job) = self.context.log.take_pool_job()
         {
             return Some(Job::Pool(job));

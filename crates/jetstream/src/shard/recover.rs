@@ -351,6 +351,7 @@ impl Shard {
             names: BTreeMap::new(),
             offline: BTreeMap::new(),
             sweeper,
+            looks_for_room: false,
             damage: report.damage.clone(),
             context,
             is_closing: false,

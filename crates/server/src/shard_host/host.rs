@@ -263,7 +263,8 @@ impl Host {
 
     /// Housekeeping on the disk, one job at a time, on a thread of its own.
     fn chores(&mut self) {
-        let too_soon = self.shard.space_low() && self.last_chore.elapsed() < RETRY;
+        let looked = self.shard.space_low() && self.shard.looked_for_room();
+        let too_soon = looked && self.last_chore.elapsed() < RETRY;
         if self.chore_running || self.stopping || too_soon {
             return;
         }

@@ -167,6 +167,7 @@ impl Log {
             mark::hit(Mark::LeftoverRemoved);
             self.files.disk.remove(&files::segment_name(*segment))?;
         }
+        let is_damaged = tail.as_ref().is_some_and(|tail| tail.copy.is_damaged);
         let (old, copy) = match tail {
             Some(OldTail { entry, pieces, copy }) if mutant::enabled(Mutant::TailTrusted) => {
                 (Some(entry), self.keep_tail(entry, copy, &pieces)?)
@@ -174,7 +175,6 @@ impl Log {
             Some(OldTail { entry, pieces, copy }) => (Some(entry), self.copy_tail(copy, &pieces)?),
             None => (None, None),
         };
-        let is_damaged = copy.as_ref().is_some_and(|copy| copy.is_damaged);
         self.tail = copy;
         self.write_file = self.tail.as_ref().and_then(|tail| tail.file.clone());
         let next_segment = self.next_segment;
@@ -202,10 +202,9 @@ impl Log {
         (old, is_damaged): (Option<Entry>, bool),
     ) -> Result<(), DiskError> {
         let disk = &self.files.disk;
-        for sidecar in &inventory.sidecars {
-            if self.segment(*sidecar).is_none_or(|segment| !segment.has_sidecar) {
-                disk.remove(&files::sidecar_name(*sidecar))?;
-            }
+        // That of a damaged segment may be all that is left of it; a bad one is written anew.
+        for sidecar in inventory.sidecars.iter().filter(|id| self.segment(**id).is_none()) {
+            disk.remove(&files::sidecar_name(*sidecar))?;
         }
         let unnamed = |id: &&u32| **id < n_known && self.segment(**id).is_none();
         for segment in inventory.segments.iter().filter(unnamed) {

@@ -6,6 +6,7 @@ use tradewind_subject::int;
 
 use super::{OpenError, walk::Piece};
 use crate::{
+    disk::Trouble,
     files,
     ids::Position,
     log::{
@@ -36,7 +37,14 @@ impl Log {
         let sizes = &self.options.segment_bytes;
         tail.capacity = segment::next_capacity(sizes, self.bytes_total).max(least);
         (tail.end, tail.content) = (head, 0);
-        let file = self.files.start_segment(tail.id, tail.capacity, tail.first)?;
+        let file = match self.files.start_segment(tail.id, tail.capacity, tail.first) {
+            Err(Trouble::Shortage(_)) => {
+                // On a full disk, no more room than it needs.
+                tail.capacity = least;
+                self.files.start_segment(tail.id, tail.capacity, tail.first)?
+            }
+            started => started?,
+        };
         let mut batch = BytesMut::new();
         let mut cached = Vec::new();
         for (index, piece) in pieces.iter().enumerate() {
