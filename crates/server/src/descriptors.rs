@@ -5,6 +5,8 @@ use tradewind_subject::int::usize_from;
 
 /// Descriptors that clients leave to the store, to monitoring, and to those who are sent away.
 const RESERVE_MAX: usize = 256;
+/// With fewer the store, or the first client, finds none.
+const LEAST: usize = 40;
 /// Fewer than that are worth a warning.
 const ENOUGH: usize = 1024;
 
@@ -25,6 +27,11 @@ impl Descriptors {
         let limit = getrlimit(Resource::Nofile).current.map(usize_from);
         let used = std::fs::read_dir("/proc/self/fd").map_or(USUAL, Iterator::count);
         Descriptors { limit, used }
+    }
+
+    /// The limit, and what it has to be, if nobody could be served.
+    pub(crate) fn too_few(self) -> Option<(usize, usize)> {
+        self.limit.filter(|limit| *limit < LEAST).map(|limit| (limit, LEAST))
     }
 
     /// The most connections at a time, of `wanted` (0 is any number).

@@ -70,6 +70,14 @@ pub enum StartError {
         /// What the system says.
         source: io::Error,
     },
+    /// The process may not open enough files.
+    #[error("only {limit} file descriptors are allowed (ulimit -n), at least {least} are needed")]
+    Descriptors {
+        /// How many it may open.
+        limit: usize,
+        /// How many it needs.
+        least: usize,
+    },
     /// The log file can't be opened.
     #[error("error opening file: open {path}: {}", announce::system_words(source))]
     Log {
@@ -145,6 +153,9 @@ impl Server {
         announce::server(&log, &info, &options);
         if auth.plaintext_passwords() {
             log.warn("Plaintext passwords detected, use nkeys or bcrypt");
+        }
+        if let Some((limit, least)) = Descriptors::now().too_few() {
+            return Err(StartError::Descriptors { limit, least });
         }
         let account = Arc::new(Account::new(GLOBAL_ACCOUNT));
         let host =

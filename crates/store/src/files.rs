@@ -200,8 +200,9 @@ impl Files {
         let len = u32::try_from(bytes.len());
         let file = match len.map(|len| self.allocated(&name, len)) {
             Ok(Ok(file)) => file,
-            Err(_) | Ok(Err(Trouble::Shortage(_))) => {
-                self.set_space_low(true);
+            Err(_) => return Ok(false),
+            Ok(Err(Trouble::Shortage(shortage))) => {
+                self.note_shortage(&shortage);
                 return Ok(false);
             }
             Ok(Err(fault)) => return Err(fault),
@@ -250,6 +251,13 @@ impl Files {
         self.disk.rename(&name, &spare)?;
         pool.spares.push(Spare { name: spare, capacity, file: Arc::clone(file) });
         Ok(())
+    }
+
+    /// There is no room; or no descriptor, which says nothing about room.
+    pub(crate) fn note_shortage(&self, shortage: &DiskError) {
+        if matches!(shortage, DiskError::NoSpace { .. }) {
+            self.set_space_low(true);
+        }
     }
 
     pub(crate) fn set_space_low(&self, low: bool) {

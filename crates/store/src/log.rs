@@ -87,6 +87,9 @@ pub struct Log {
     cold: BTreeMap<u32, Segment>,
     tail: Option<Segment>,
     n_rolls: u64,
+    /// When the pool, and sidecars, were last seen to.
+    pooled_at: Option<u64>,
+    indexed_at: Option<u64>,
     next_segment: u32,
     /// The size of all segments.
     bytes_total: u64,
@@ -149,6 +152,8 @@ impl Log {
             cold: BTreeMap::new(),
             tail: None,
             n_rolls: 0,
+            pooled_at: None,
+            indexed_at: None,
             next_segment,
             bytes_total: 0,
             sealed_through: None,

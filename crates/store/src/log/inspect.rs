@@ -98,7 +98,7 @@ impl InspectJob {
 impl Log {
     /// A job for the oldest sealed segment without a sidecar, if there is one.
     pub fn take_index_job(&mut self) -> Option<InspectJob> {
-        if self.space_low() {
+        if self.space_low() || self.indexed_at == Some(self.n_rolls) {
             return None;
         }
         let cold = self.cold.values();
@@ -144,6 +144,10 @@ impl Log {
         let InspectDone { segment, outcome } = done;
         match outcome {
             Ok(Verdict::Sound { has_sidecar }) => {
+                if !has_sidecar {
+                    // Tried again with the next segment.
+                    self.indexed_at = Some(self.n_rolls);
+                }
                 if let Some(found) = self.segment_mut(segment) {
                     found.has_sidecar = has_sidecar;
                 }
@@ -153,7 +157,10 @@ impl Log {
                 self.note_damage(Position { segment, offset }, what);
                 Ok(())
             }
-            Err(DiskError::TooManyFiles { .. }) => Ok(()),
+            Err(DiskError::TooManyFiles { .. }) => {
+                self.indexed_at = Some(self.n_rolls);
+                Ok(())
+            }
             Err(error) => Err(self.poison(Poisoned::Disk(error))),
         }
     }

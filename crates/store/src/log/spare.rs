@@ -33,8 +33,8 @@ impl PoolJob {
     pub fn run(self) -> PoolDone {
         PoolDone(match self.refill() {
             Ok(()) => Ok(()),
-            Err(Trouble::Shortage(_)) => {
-                self.files.set_space_low(true);
+            Err(Trouble::Shortage(shortage)) => {
+                self.files.note_shortage(&shortage);
                 Ok(())
             }
             Err(Trouble::Fault(error)) => Err(error),
@@ -133,9 +133,11 @@ impl Log {
             let fitting = |spare: &Spare| spare.capacity == pool.capacity;
             pool.wanted <= pool.spares.len() && pool.spares.iter().all(fitting)
         };
-        if full && !self.space_low() {
+        // Without descriptors, once a segment.
+        if !self.space_low() && (full || self.pooled_at == Some(self.n_rolls)) {
             return None;
         }
+        self.pooled_at = Some(self.n_rolls);
         self.pooling = true;
         let segment_bytes = self.options.segment_bytes;
         Some(PoolJob { files: Arc::clone(&self.files), reserve_bytes, segment_bytes })

@@ -339,7 +339,9 @@ impl Log {
                 mark::hit(Mark::CopyGivenUp);
                 self.sweeping = false;
                 match failure {
-                    Failure::Trouble(Trouble::Shortage(_)) => self.files.set_space_low(true),
+                    Failure::Trouble(Trouble::Shortage(shortage)) => {
+                        self.files.note_shortage(&shortage);
+                    }
                     Failure::Damaged(at) => self.note_damage(at, "a record is damaged"),
                     Failure::Trouble(Trouble::Fault(error)) => {
                         return Err(self.poison(Poisoned::Disk(error)));
