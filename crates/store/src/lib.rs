@@ -56,7 +56,7 @@ pub use log::{
     AppendError, Appended, CommitDone, CommitJob, Copied, CopyDone, CopyJob, Corruption, Cut,
     Durability, Found, InspectDone, InspectJob, Kept, Log, LogOptions, Lost, Moved, OpenError,
     Poisoned, PoolDone, PoolJob, Read, ReadJob, RecoveryReport, ReplayError, Replayed, RetireDone,
-    RetireJob, SegmentInfo, Span, SwapDone, SwapJob, Sweep, SweepKind, Target, Wish,
+    RetireJob, Scrub, SegmentInfo, Span, SwapDone, SwapJob, Sweep, SweepKind, Target, Wish,
 };
 pub use manifest::Role;
 pub use record::{

@@ -37,7 +37,7 @@ use tail::Tail;
 pub use {
     append::{AppendError, Appended, Wish},
     commit::{CommitDone, CommitJob, Durability},
-    inspect::{InspectDone, InspectJob},
+    inspect::{InspectDone, InspectJob, Scrub},
     options::LogOptions,
     read::{Read, ReadJob},
     recover::{Corruption, Cut, Found, Lost, OpenError, RecoveryReport, ReplayError, Replayed},
@@ -87,9 +87,12 @@ pub struct Log {
     cold: BTreeMap<u32, Segment>,
     tail: Option<Segment>,
     n_rolls: u64,
-    /// When the pool, and sidecars, were last seen to.
-    pooled_at: Option<u64>,
+    /// The roll since which there were no descriptors to refill the pool.
+    pool_short_at: Option<u64>,
+    /// The roll since which no segment can be given a sidecar.
     indexed_at: Option<u64>,
+    /// What to set aside; looked at with every roll.
+    reserve_bytes: u64,
     next_segment: u32,
     /// The size of all segments.
     bytes_total: u64,
@@ -152,8 +155,9 @@ impl Log {
             cold: BTreeMap::new(),
             tail: None,
             n_rolls: 0,
-            pooled_at: None,
+            pool_short_at: None,
             indexed_at: None,
+            reserve_bytes: 0,
             next_segment,
             bytes_total: 0,
             sealed_through: None,

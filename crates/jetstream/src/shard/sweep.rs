@@ -18,7 +18,8 @@ use std::time::Duration;
 
 use tradewind_store::mutant::{self, Mutant};
 use tradewind_store::{
-    Copied, CopyJob, Kept, Lsn, Moved, Record, Span, StreamId, Sweep, SweepKind, Target, Wish,
+    Copied, CopyJob, Kept, Lsn, Moved, Record, Scrub, Span, StreamId, Sweep, SweepKind, Target,
+    Wish,
 };
 use tradewind_subject::Timestamp;
 
@@ -43,7 +44,7 @@ pub(super) struct Sweeper {
     /// Streams that are gone, with the last record that says so: cold segments may still have
     /// messages of theirs.
     graves: BTreeMap<StreamId, Lsn>,
-    /// Up to where sealed segments were looked through for damage.
+    /// The first record of the segment that was last looked through for damage.
     scrubbed: Lsn,
     next_scrub: Timestamp,
 }
@@ -146,14 +147,16 @@ impl Shard {
             return None;
         }
         let log = &mut self.context.log;
+        let (scrubbed, job) = match log.take_scrub_job(sweeper.scrubbed) {
+            Scrub::Job { first, job } => (first, Some(Job::Inspect(job))),
+            Scrub::End => (Lsn::ZERO, None),
+            // As soon as the sweep is over.
+            Scrub::Busy => return None,
+        };
         let n_segments = u32::try_from(log.segments().count()).unwrap_or(u32::MAX);
         sweeper.next_scrub = self.context.now.plus(period / n_segments.max(1));
-        let Some((last, job)) = log.take_scrub_job(sweeper.scrubbed) else {
-            sweeper.scrubbed = Lsn::ZERO;
-            return None;
-        };
-        sweeper.scrubbed = last;
-        Some(Job::Inspect(job))
+        sweeper.scrubbed = scrubbed;
+        job
     }
 
     /// Looks for something to sweep.
@@ -199,9 +202,6 @@ impl Shard {
             sweep.sources.iter().flat_map(|id| log.spans(*id)).map(|span| span.stream).collect();
         let outdated = |slot: &super::slot::Slot| slot.snapshot <= sweep.log_through;
         streams.extend(self.slots.iter().filter(|(_, slot)| outdated(slot)).map(|(id, _)| *id));
-        // Several spans of a stream may name one message twice.
-        kept.sort_unstable();
-        kept.dedup();
         let bytes_of = |id: &StreamId| self.slots.get(id).map_or(0, |slot| slot.snapshot_bytes);
         let cost: u64 = streams.iter().map(bytes_of).sum();
         if sweep.freed_bytes < 2 * cost && !log.space_low() {

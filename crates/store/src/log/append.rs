@@ -280,5 +280,8 @@ impl Log {
         self.files.pool.lock().capacity = next_capacity(self.bytes_total);
         self.queue.steps.push_back(Step::Roll { sealed, next: tail.entry() });
         self.tail = Some(tail);
+        if self.files.manifest.is_some() {
+            self.reserve_bytes = self.wanted_reserve();
+        }
     }
 }

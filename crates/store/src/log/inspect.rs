@@ -13,7 +13,7 @@ use crate::{
     log::{
         Corruption, Log, Poisoned,
         scan::Scan,
-        segment::Segment,
+        segment::{Segment, SegmentInfo},
         sidecar::{Builder, Identity, Place},
     },
     manifest::Role,
@@ -36,6 +36,22 @@ pub struct InspectJob {
 pub struct InspectDone {
     segment: u32,
     outcome: Result<Verdict, DiskError>,
+}
+
+/// What there is to look through for damage.
+#[derive(Debug)]
+pub enum Scrub {
+    /// A segment.
+    Job {
+        /// Its first record.
+        first: Lsn,
+        /// The job.
+        job: InspectJob,
+    },
+    /// Nothing is left: start over.
+    End,
+    /// Something, but not now.
+    Busy,
 }
 
 #[derive(Debug)]
@@ -101,24 +117,39 @@ impl Log {
         if self.space_low() || self.indexed_at == Some(self.n_rolls) {
             return None;
         }
-        let cold = self.cold.values();
-        let next = cold
-            .chain(self.sealed.values())
-            .find(|it| !it.has_sidecar && !it.is_damaged && !it.is_unreadable)?;
-        self.inspect(next.id)
+        let mut all = self.cold.values().chain(self.sealed.values());
+        let next = all.find(|it| !it.has_sidecar && !it.is_damaged && !it.is_unreadable);
+        let Some(Segment { id, .. }) = next else {
+            self.indexed_at = Some(self.n_rolls);
+            return None;
+        };
+        self.inspect(*id)
     }
 
-    /// A job that looks for damage in the first sealed segment with records behind `after`.
-    pub fn take_scrub_job(&mut self, after: Lsn) -> Option<(Lsn, InspectJob)> {
+    /// What looks for damage in the sealed segment that starts next behind `after`.
+    pub fn take_scrub_job(&mut self, after: Lsn) -> Scrub {
+        if !self.can_inspect() {
+            return Scrub::Busy;
+        }
         let next = self
             .segments()
-            .find(|it| it.sealed && after < it.last && !it.is_damaged && !it.is_unreadable)?;
-        Some((next.last, self.inspect(next.id)?))
+            .find(|it| it.sealed && after < it.first && !it.is_damaged && !it.is_unreadable);
+        match next {
+            None => Scrub::End,
+            Some(SegmentInfo { id, first, .. }) => match self.inspect(id) {
+                Some(job) => Scrub::Job { first, job },
+                None => Scrub::Busy,
+            },
+        }
+    }
+
+    fn can_inspect(&self) -> bool {
+        let is_busy = self.sweeping || self.inspecting || self.poison.is_some();
+        !is_busy && self.files.manifest.is_some()
     }
 
     fn inspect(&mut self, segment: u32) -> Option<InspectJob> {
-        let is_busy = self.sweeping || self.inspecting || self.poison.is_some();
-        if is_busy || self.files.manifest.is_none() {
+        if !self.can_inspect() {
             return None;
         }
         let found = self.segment(segment)?;

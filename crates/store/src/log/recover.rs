@@ -115,16 +115,16 @@ impl Log {
     ) -> Result<RecoveryReport, OpenError> {
         /// While its owner gives back segments, a manifest is soon out of date.
         const TRIES: usize = 8;
-        let mut inventory = Inventory::of(&disk.list()?)?;
-        let mut state = inventory.latest(&*disk)?.unwrap_or_else(|| Manifest::new([0; 16]));
-        for _ in 0..TRIES {
+        let mut n_tries = 0;
+        let (mut inventory, state) = loop {
+            n_tries += 1;
+            let inventory = Inventory::of(&disk.list()?)?;
+            let state = inventory.latest(&*disk)?.unwrap_or_else(|| Manifest::new([0; 16]));
             let is_there = |entry: &Entry| inventory.segments.contains(&entry.segment);
-            if state.entries.iter().all(is_there) {
-                break;
+            if n_tries == TRIES || state.entries.iter().all(is_there) {
+                break (inventory, state);
             }
-            inventory = Inventory::of(&disk.list()?)?;
-            state = inventory.latest(&*disk)?.unwrap_or_else(|| Manifest::new([0; 16]));
-        }
+        };
         inventory.sidecars.clear();
         let mut recovery = Recovery::new(disk, &state, &inventory, replay);
         let found = recovery.read(&state)?;
@@ -187,6 +187,7 @@ impl Log {
         })?;
         self.files.pool.lock().capacity =
             segment::next_capacity(&self.options.segment_bytes, self.bytes_total);
+        self.reserve_bytes = self.wanted_reserve();
         let Recovery { n_records, n_sidecars, cut, damage, .. } = recovery;
         self.clear_away(inventory, n_known, (old, is_damaged))?;
         let epoch = self.files.epoch;

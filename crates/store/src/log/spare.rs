@@ -26,16 +26,25 @@ pub struct PoolJob {
 /// What a [`PoolJob`] came to.
 #[derive(Debug)]
 #[must_use = "the log waits for it"]
-pub struct PoolDone(Result<(), DiskError>);
+pub struct PoolDone(Result<Filled, DiskError>);
+
+#[derive(Debug)]
+enum Filled {
+    /// As far as there is room.
+    Done,
+    /// There are no descriptors for it.
+    Short,
+}
 
 impl PoolJob {
     /// Makes and zeroes the files that are missing, and looks at the space left. Blocks.
     pub fn run(self) -> PoolDone {
         PoolDone(match self.refill() {
-            Ok(()) => Ok(()),
+            Ok(()) => Ok(Filled::Done),
+            Err(Trouble::Shortage(DiskError::TooManyFiles { .. })) => Ok(Filled::Short),
             Err(Trouble::Shortage(shortage)) => {
                 self.files.note_shortage(&shortage);
-                Ok(())
+                Ok(Filled::Done)
             }
             Err(Trouble::Fault(error)) => Err(error),
         })
@@ -126,7 +135,7 @@ impl Log {
         if self.pooling || self.poison.is_some() || self.files.manifest.is_none() {
             return None;
         }
-        let reserve_bytes = self.wanted_reserve();
+        let reserve_bytes = self.reserve_bytes;
         let has_reserve = self.files.has_reserve(reserve_bytes);
         let full = has_reserve && {
             let pool = self.files.pool.lock();
@@ -134,17 +143,16 @@ impl Log {
             pool.wanted <= pool.spares.len() && pool.spares.iter().all(fitting)
         };
         // Without descriptors, once a segment.
-        if !self.space_low() && (full || self.pooled_at == Some(self.n_rolls)) {
+        if !self.space_low() && (full || self.pool_short_at == Some(self.n_rolls)) {
             return None;
         }
-        self.pooled_at = Some(self.n_rolls);
         self.pooling = true;
         let segment_bytes = self.options.segment_bytes;
         Some(PoolJob { files: Arc::clone(&self.files), reserve_bytes, segment_bytes })
     }
 
-    /// A small store has a small reserve.
-    fn wanted_reserve(&self) -> u64 {
+    /// What to set aside: a small store has a small reserve.
+    pub(super) fn wanted_reserve(&self) -> u64 {
         let least = u64::from(self.options.segment_bytes[0]);
         let most = self.options.reserve_bytes;
         // It grows in a few large steps.
@@ -159,9 +167,16 @@ impl Log {
     /// later ones lie.
     pub fn pooled(&mut self, done: PoolDone) -> Result<(), Poisoned> {
         self.pooling = false;
-        done.0.map_err(|error| {
-            mark::hit(Mark::ChoreFailed);
-            self.poison(Poisoned::Disk(error))
-        })
+        match done.0 {
+            Ok(Filled::Done) => Ok(()),
+            Ok(Filled::Short) => {
+                self.pool_short_at = Some(self.n_rolls);
+                Ok(())
+            }
+            Err(error) => {
+                mark::hit(Mark::ChoreFailed);
+                Err(self.poison(Poisoned::Disk(error)))
+            }
+        }
     }
 }

@@ -3,9 +3,9 @@ use tradewind_subject::{Timestamp, int};
 
 use super::*;
 use crate::{
-    disk::{Fault, FaultDisk, Survival},
+    disk::{Disk, Fault, FaultDisk, Survival},
     files,
-    ids::StreamId,
+    ids::{Position, StreamId},
     record::{Record, StoredMessage, decode_message},
 };
 
@@ -204,6 +204,44 @@ fn a_segment_is_given_back_only_when_nothing_lives_there() {
     assert!(disk.content(&files::segment_name(id)).is_none());
     drop(log);
     assert_eq!(open(&disk).durable(), second.lsn);
+}
+
+#[test]
+fn a_source_that_cant_be_read_stays_and_poisons_nothing() {
+    let disk = FaultDisk::new();
+    let mut log = open(&disk);
+    let first = append(&mut log, 1, &[1; 1000]);
+    append(&mut log, 2, &[2; 3000]);
+    commit(&mut log, Durability::Sync);
+    let Position { segment, .. } = first.position;
+    let n_files = disk.list().unwrap().len();
+    // It ends before the record.
+    let name = files::segment_name(segment);
+    disk.set_content(&name, &disk.content(&name).unwrap()[..64]);
+
+    let job = log.copy(&[segment], vec![Kept { position: first.position, len: first.len }]);
+
+    assert!(matches!(log.copied(job.unwrap().run()), Ok(Copied::GivenUp)));
+    assert!(log.poisoned().is_none());
+    assert!(log.segments().any(|it| it.id == segment && it.is_unreadable));
+    assert_eq!(disk.list().unwrap().len(), n_files, "the half copy is gone");
+    append(&mut log, 3, b"three");
+    commit(&mut log, Durability::Sync);
+}
+
+#[test]
+fn the_pool_is_refilled_whenever_a_spare_was_taken() {
+    let mut log = open(&FaultDisk::new());
+    append(&mut log, 1, &[1; 3000]);
+    append(&mut log, 2, &[2; 3000]);
+    let job = log.take_pool_job().unwrap();
+    log.pooled(job.run()).unwrap();
+    assert!(log.take_pool_job().is_none());
+
+    // The roll was before the refill, and takes a spare after it.
+    commit(&mut log, Durability::Sync);
+
+    assert!(log.take_pool_job().is_some());
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Copying what lives in some segments to a new one.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::{Bytes, BytesMut};
 use tradewind_subject::int;
@@ -35,7 +35,7 @@ const READ_GAP: u32 = 16 << 10;
 const READ_BYTES: u32 = 1 << 20;
 
 /// A message that lives in a segment that is to go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Kept {
     /// Where it is.
     pub position: Position,
@@ -63,8 +63,9 @@ pub struct Moved {
 #[must_use = "the log waits for it"]
 pub struct CopyJob {
     files: Arc<Files>,
+    /// In the order of their records.
     sources: Vec<(u32, Arc<dyn DiskFile>)>,
-    /// In the order of the records.
+    /// In the order of the records, and each once, from the first run on.
     kept: Vec<Kept>,
     n_done: usize,
     target: Segment,
@@ -91,7 +92,7 @@ pub struct CopyDone(Result<CopyJob, Failure>);
 #[derive(Debug)]
 enum Failure {
     Trouble(Trouble),
-    /// A record is not what it should be.
+    /// A record is not what it should be, or can't be read.
     Damaged(Position),
 }
 
@@ -114,7 +115,7 @@ pub enum Copied {
     More(Box<CopyJob>),
     /// All is copied and durable, and no manifest knows.
     All {
-        /// The new segment: for [`Log::take_swap`].
+        /// The new segment: for [`Log::swap`].
         target: Box<Target>,
         /// What is where.
         moved: Vec<Moved>,
@@ -147,6 +148,7 @@ impl CopyJob {
         if self.file.is_none() {
             let Segment { id, capacity, first, .. } = self.target;
             self.file = Some(self.files.start_segment(id, capacity, first)?);
+            self.sort();
         }
         let mut n_bytes = 0;
         while n_bytes < SLICE_BYTES && self.n_done < self.kept.len() {
@@ -157,6 +159,16 @@ impl CopyJob {
         }
         self.sync()?;
         if self.is_over() { self.finish() } else { Ok(()) }
+    }
+
+    /// Puts what is kept in the order of the sources, each message once.
+    fn sort(&mut self) {
+        let order: BTreeMap<u32, usize> =
+            self.sources.iter().enumerate().map(|(at, (id, _))| (*id, at)).collect();
+        self.kept.sort_by_cached_key(|Kept { position, .. }| {
+            (order.get(&position.segment).copied(), position.offset)
+        });
+        self.kept.dedup();
     }
 
     fn is_over(&self) -> bool {
@@ -180,7 +192,9 @@ impl CopyJob {
         }
         let source = self.sources.iter().find(|(id, _)| *id == first.position.segment);
         let (_, file) = source.ok_or(Failure::Damaged(first.position))?;
-        let bytes = file.read_at(u64::from(start), len_of(end - start))?;
+        // What can't be read is left where it is: it says nothing about what can be written.
+        let read = file.read_at(u64::from(start), len_of(end - start));
+        let bytes = read.map_err(|_| Failure::Damaged(first.position))?;
         for at in self.n_done..self.n_done + n_records {
             let Kept { position, len } = self.kept[at];
             let from = len_of(position.offset - start);
@@ -284,13 +298,8 @@ fn unlike(name: &str) -> DiskError {
 
 impl Log {
     /// A job that copies the messages `kept` of some sealed segments to a new one; none if nothing
-    /// is kept.
-    pub fn copy(&mut self, sources: &[u32], mut kept: Vec<Kept>) -> Option<CopyJob> {
-        let order = |kept: &Kept| {
-            let at = sources.iter().position(|id| *id == kept.position.segment);
-            (at, kept.position.offset)
-        };
-        kept.sort_unstable_by_key(order);
+    /// is kept. A message may be named twice.
+    pub fn copy(&mut self, sources: &[u32], kept: Vec<Kept>) -> Option<CopyJob> {
         let first = self.segment(*sources.first()?)?.first;
         let bytes: usize = kept.iter().map(|it| len_of(it.len)).sum();
         // As many frames as fit into it, each with some padding; and one for each long record.
