@@ -59,8 +59,7 @@ impl Shard {
     ///
     /// If the store does not take it.
     pub fn accept_loss(&mut self, name: &str) -> Result<bool, String> {
-        let found = self.offline.iter().find(|(_, it)| it.name() == Some(name)).map(|(id, _)| *id);
-        let Some(id) = found else { return Ok(false) };
+        let Some(id) = self.offline_id(name) else { return Ok(false) };
         let Some(offline) = self.offline.remove(&id) else { return Ok(false) };
         let Offline { mut slot, is_named, why } = offline;
         if !slot.write_snapshot(&mut self.context) {
@@ -79,16 +78,19 @@ impl Shard {
         if let Some(id) = self.names.get(name) {
             return Ok(*id);
         }
-        let offline = self.offline.values().find(|offline| offline.name() == Some(name));
+        let offline = self.offline_id(name).and_then(|id| self.offline.get(&id));
         Err(offline
             .map_or(ApiError::STREAM_NOT_FOUND, |it| ApiError::stream_offline_reason(&it.why)))
+    }
+
+    fn offline_id(&self, name: &str) -> Option<StreamId> {
+        self.offline.iter().find(|(_, it)| it.name() == Some(name)).map(|(id, _)| *id)
     }
 
     /// Takes a stream that is not served out of the store, with what is left of it; false if there
     /// is none of this name.
     pub(super) fn delete_offline(&mut self, name: &str) -> Result<bool, ApiError> {
-        let found = self.offline.iter().find(|(_, it)| it.name() == Some(name)).map(|(id, _)| *id);
-        let Some(stream) = found else { return Ok(false) };
+        let Some(stream) = self.offline_id(name) else { return Ok(false) };
         let context = &mut self.context;
         let gone = context.log.append(Wish::Eager, &Record::StreamGone { stream });
         let gone = gone.map_err(|error| ApiError::stream_general_error(error.to_string()))?;

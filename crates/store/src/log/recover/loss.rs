@@ -23,13 +23,16 @@ pub(super) struct Suspicion {
     cleared: Option<BTreeSet<StreamId>>,
     /// The last record known to be missing.
     missing: Lsn,
+    /// What took it, of all damage.
+    damage: Option<usize>,
 }
 
 impl Recovery<'_> {
     /// The records from `from` to `to` can't be read.
     pub(super) fn gap(&mut self, from: Lsn, to: Lsn) {
         if from <= to {
-            self.suspicion = Suspicion { cleared: Some(BTreeSet::new()), missing: to };
+            let damage = self.damage.len().checked_sub(1);
+            self.suspicion = Suspicion { cleared: Some(BTreeSet::new()), missing: to, damage };
         }
     }
 
@@ -91,11 +94,12 @@ impl Recovery<'_> {
 
     fn lose(&mut self, stream: Option<StreamId>) -> Result<(), OpenError> {
         mark::hit(if stream.is_some() { Mark::StreamLost } else { Mark::UnknownLost });
-        if self.damage.is_empty() {
+        let damage = self.suspicion.damage.unwrap_or_else(|| {
             let file = "the log".to_owned();
             self.harm(file, 0, self.next, "a stream's record is missing");
-        }
-        let damage = self.damage.len() - 1;
+            self.damage.len() - 1
+        });
+        self.suspicion.damage = Some(damage);
         let streams = &mut self.damage[damage].streams;
         streams.extend(stream.filter(|stream| !streams.contains(stream)));
         (self.replay)(Found::Lost(Lost { stream, damage }))?;

@@ -157,9 +157,7 @@ impl Recovery<'_> {
     fn expect(&mut self, entry: &Entry) {
         if self.next < entry.first {
             let name = files::segment_name(entry.segment);
-            if self.damage.is_empty() {
-                self.harm(name, 0, self.next, "records are missing before a segment");
-            }
+            self.harm(name, 0, self.next, "records are missing before a segment");
             self.gap(self.next, entry.first.prev());
             self.next = entry.first;
         }
