@@ -95,19 +95,11 @@ pub(crate) fn run(args: &EioArgs, peer: &Peer, seed: u64) -> Result<Outcome> {
 
 /// Publishes past what the disk can hold.
 fn fill(server: &Server, mib: u64, ledger: &mut Ledger, expected: &mut Expectations) {
-    let publishes = 3 * (mib << 20) / steps::bytes_of(1, PADDING);
-    let mix = Mix {
-        publishes,
-        padding: PADDING,
-        removals: false,
-        fetches: 0,
-        stop_if_refused: true,
-        ..Mix::full()
-    };
+    let mix = Mix::overfill(mib, PADDING);
     let ended = Client { server, stream: STREAM, mix: &mix }.work(ledger, &Moments::open());
     let (held, seen) = match ended {
         Ok(Ended::Refused(words)) => (true, words),
-        Ok(Ended::Done) => (false, format!("all {publishes} were acknowledged")),
+        Ok(Ended::Done) => (false, format!("all {} were acknowledged", mix.publishes)),
         Ok(Ended::Cut) => (false, "the connection was lost".to_owned()),
         Err(error) => (false, format!("{error:#}")),
     };

@@ -116,22 +116,14 @@ impl FullRoom<'_> {
     }
 
     fn fill(&mut self, server: &Server) {
-        let publishes = 3 * (self.mib << 20) / steps::bytes_of(1, PADDING);
-        let mix = Mix {
-            publishes,
-            padding: PADDING,
-            removals: false,
-            fetches: 0,
-            stop_if_refused: true,
-            ..Mix::full()
-        };
+        let mix = Mix::overfill(self.mib, PADDING);
         let client = Client { server, stream: STREAM, mix: &mix };
         let before = self.ledger.figures.acked;
         let (held, seen) = match client.work(&mut self.ledger, &Moments::open()) {
             Ok(Ended::Refused(words)) => {
                 (CLEAR_CODES.iter().any(|code| words.contains(code)), words)
             }
-            Ok(Ended::Done) => (false, format!("all {publishes} were acknowledged")),
+            Ok(Ended::Done) => (false, format!("all {} were acknowledged", mix.publishes)),
             Ok(Ended::Cut) => (false, "the connection was lost".to_owned()),
             Err(error) => (false, format!("{error:#}")),
         };

@@ -5,6 +5,7 @@
 
 use anyhow::{Result, anyhow, bail, ensure};
 use memchr::memchr;
+use serde_json::json;
 
 /// One thing a server said.
 #[derive(Debug, PartialEq, Eq)]
@@ -127,6 +128,28 @@ pub(crate) fn publish(subject: &str, reply: Option<&str>, payload: &[u8]) -> Vec
     frame.extend_from_slice(payload);
     frame.extend_from_slice(b"\r\n");
     frame
+}
+
+/// The request for up to `batch` messages of a consumer, which waits for them for 20 s.
+pub(crate) fn fetch(stream: &str, consumer: &str, inbox: &str, batch: u64) -> Vec<u8> {
+    let body = json!({"batch": batch, "expires": 20_000_000_000_u64}).to_string();
+    let subject = format!("$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}");
+    publish(&subject, Some(inbox), body.as_bytes())
+}
+
+/// Appends the ack of a fetched message, which goes to its reply subject.
+///
+/// # Errors
+///
+/// If it is no message of a stream but the end of a fetch.
+pub(crate) fn push_ack(out: &mut Vec<u8>, message: &Message<'_>) -> Result<()> {
+    let Some(reply) = message.reply else {
+        bail!("not a message but status {:?}", message.status());
+    };
+    out.extend_from_slice(b"PUB ");
+    out.extend_from_slice(reply);
+    out.extend_from_slice(b" 4\r\n+ACK\r\n");
+    Ok(())
 }
 
 /// The `HPUB` frame for one message; `headers` has its version line and its empty line.

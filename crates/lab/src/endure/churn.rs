@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use serde_json::{Value, json};
 
 use crate::conn::Conn;
@@ -116,7 +116,6 @@ fn probe(server: &Server, duration: Duration) -> Result<(f64, f64)> {
 /// Takes messages off the work queue.
 struct Worker {
     conn: Conn,
-    fetch: Vec<u8>,
 }
 
 const BATCH: u64 = 1000;
@@ -126,40 +125,24 @@ impl Worker {
         let mut conn = server.connect()?;
         conn.send(b"SUB _INBOX.worker 1\r\n")?;
         conn.flush()?;
-        let body = json!({"batch": BATCH, "expires": 20_000_000_000_u64}).to_string();
-        let subject = "$JS.API.CONSUMER.MSG.NEXT.WORK.w";
-        let fetch = wire::publish(subject, Some("_INBOX.worker"), body.as_bytes());
-        Ok(Worker { conn, fetch })
+        Ok(Worker { conn })
     }
 
     fn drain(&mut self, count: u64) -> Result<()> {
         let mut left = count;
         while 0 < left {
             let wanted = left.min(BATCH);
-            ensure!(wanted == BATCH || left == count % BATCH, "whole batches, but for the last");
-            let mut out = Vec::new();
-            if wanted == BATCH {
-                self.conn.send(&self.fetch)?;
-            } else {
-                let body = json!({"batch": wanted, "expires": 20_000_000_000_u64}).to_string();
-                let subject = "$JS.API.CONSUMER.MSG.NEXT.WORK.w";
-                let fetch = wire::publish(subject, Some("_INBOX.worker"), body.as_bytes());
-                self.conn.send(&fetch)?;
-            }
+            self.conn.send(&wire::fetch("WORK", "w", "_INBOX.worker", wanted))?;
+            let mut acks = Vec::new();
             let mut n_got = 0;
             while n_got < wanted {
                 self.conn.pump(|message| {
-                    let Some(reply) = message.reply else {
-                        anyhow::bail!("not a message but status {:?}", message.status());
-                    };
-                    out.extend_from_slice(b"PUB ");
-                    out.extend_from_slice(reply);
-                    out.extend_from_slice(b" 4\r\n+ACK\r\n");
+                    wire::push_ack(&mut acks, message)?;
                     n_got += 1;
                     Ok(())
                 })?;
             }
-            self.conn.send(&out)?;
+            self.conn.send(&acks)?;
             left -= wanted;
         }
         self.conn.flush()

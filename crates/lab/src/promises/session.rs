@@ -57,6 +57,13 @@ impl Mix {
     pub(crate) fn consume_only() -> Mix {
         Mix { publishes: 0, removals: false, ..Mix::full() }
     }
+
+    /// Three times what a disk of `mib` MiB can hold, or until it is refused.
+    pub(crate) fn overfill(mib: u64, padding: usize) -> Mix {
+        let publishes = 3 * (mib << 20) / super::steps::bytes_of(1, padding);
+        let removals = false;
+        Mix { publishes, padding, removals, fetches: 0, stop_if_refused: true, ..Mix::full() }
+    }
 }
 
 /// What the breaker of things tells the client.

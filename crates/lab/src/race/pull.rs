@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
 use super::durable::{STREAM, SUBJECT, WindowedPublisher, create_stream};
@@ -39,9 +39,7 @@ pub(crate) fn pull(server: &Server, batch: u64, duration: Duration) -> Result<Me
 }
 
 fn drain(conn: &mut Conn, batch: u64, count: u64) -> Result<Load> {
-    let body = json!({"batch": batch, "expires": 20_000_000_000_u64}).to_string();
-    let fetch = format!("CONSUMER.MSG.NEXT.{STREAM}.{CONSUMER}");
-    let fetch = wire::publish(&format!("$JS.API.{fetch}"), Some("_INBOX.lab"), body.as_bytes());
+    let fetch = wire::fetch(STREAM, CONSUMER, "_INBOX.lab", batch);
     let began = Instant::now();
     let mut messages = 0;
     let mut out = fetch.clone();
@@ -51,13 +49,8 @@ fn drain(conn: &mut Conn, batch: u64, count: u64) -> Result<Load> {
         let mut n_got = 0;
         while n_got < batch {
             conn.pump(|message| {
-                let Some(reply) = message.reply else {
-                    bail!("not a message but status {:?}", message.status());
-                };
+                wire::push_ack(&mut out, message)?;
                 ensure!(message.payload.len() == SIZE, "a message came altered");
-                out.extend_from_slice(b"PUB ");
-                out.extend_from_slice(reply);
-                out.extend_from_slice(b" 4\r\n+ACK\r\n");
                 n_got += 1;
                 Ok(())
             })?;
