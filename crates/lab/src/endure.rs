@@ -14,7 +14,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
 use crate::peer::{Peer, Server, Setup};
-use crate::race::durable::{STREAM, SUBJECT, WindowedPublisher, create_stream, stored};
+use crate::race::durable::{INBOX, STREAM, SUBJECT, WindowedPublisher, create_stream, stored};
 use crate::race::frames::{Lines, sized_publish};
 use crate::{num, out};
 
@@ -124,9 +124,9 @@ fn restart(peer: &Peer, messages: u64, rounds: usize) -> Result<(bool, Value)> {
     let (store, setup) = store()?;
     let mut server = peer.start(&setup)?;
     create_stream(&mut server.connect()?, "file")?;
-    let line = sized_publish(SUBJECT, Some("_INBOX.lab"), 128);
+    let line = sized_publish(SUBJECT, Some(INBOX), 128);
     let lines = Lines::repeated(&line, 4096);
-    WindowedPublisher::with_lines(&server, lines, 4096)?.run_count(messages)?;
+    WindowedPublisher::with_lines(&server, INBOX, lines, 4096)?.run_count(messages)?;
     // Whatever is done in the background has time for it.
     std::thread::sleep(Duration::from_secs(5));
     let mut ready = Vec::new();

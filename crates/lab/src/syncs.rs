@@ -15,7 +15,7 @@ use serde_json::json;
 use self::judge::{MARKER, prove, share};
 use self::trace::Call;
 use crate::peer::{Peer, Server, Setup, Side};
-use crate::race::durable::{Crowd, SUBJECT, WindowedPublisher, create_stream};
+use crate::race::durable::{Crowd, INBOX, SUBJECT, WindowedPublisher, create_stream};
 use crate::race::frames::Lines;
 use crate::{num, out, wire};
 
@@ -184,8 +184,8 @@ fn publish(server: &Server, load: Load, count: u64) -> Result<()> {
     };
     let done = match load {
         Load::Window(window) => {
-            let lines: Vec<Vec<u8>> = (1..=count).map(|n| line("_INBOX.lab", n)).collect();
-            WindowedPublisher::with_lines(server, Lines::joined(&lines)?, window)?
+            let lines: Vec<Vec<u8>> = (1..=count).map(|n| line(INBOX, n)).collect();
+            WindowedPublisher::with_lines(server, INBOX, Lines::joined(&lines)?, window)?
                 .run_count(count)?
         }
         Load::Connections(connections) => {

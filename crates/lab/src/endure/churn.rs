@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::conn::Conn;
 use crate::peer::{Peer, Server};
-use crate::race::durable::WindowedPublisher;
+use crate::race::durable::{INBOX, WindowedPublisher};
 use crate::race::frames::{Lines, sized_publish};
 use crate::{num, out, wire};
 
@@ -28,9 +28,10 @@ pub(super) fn run(peer: &Peer, times: u64, limit: u64) -> Result<(bool, Value)> 
     create(&mut control, limit)?;
     let quiet = probe(&server, QUIET)?;
     let count = limit / num::wide(SIZE);
-    let key = |n: u64| sized_publish(&format!("$KV.churn.{n:06}"), Some("_INBOX.lab"), SIZE);
+    let inbox = "_INBOX.keys";
+    let key = |n: u64| sized_publish(&format!("$KV.churn.{n:06}"), Some(inbox), SIZE);
     let keys = Lines::joined(&(0..KEYS).map(key).collect::<Vec<_>>())?;
-    let mut keys = WindowedPublisher::with_lines(&server, keys, WINDOW)?;
+    let mut keys = WindowedPublisher::with_lines(&server, inbox, keys, WINDOW)?;
     let mut queue = publisher(&server, "churn.work")?;
     let mut aged = publisher(&server, "churn.aged")?;
     let mut purged = publisher(&server, "churn.purged")?;
@@ -98,15 +99,16 @@ fn create(control: &mut Conn, limit: u64) -> Result<()> {
 }
 
 fn publisher(server: &Server, subject: &str) -> Result<WindowedPublisher> {
-    let line = sized_publish(subject, Some("_INBOX.lab"), SIZE);
-    WindowedPublisher::with_lines(server, Lines::repeated(&line, WINDOW), WINDOW)
+    let inbox = format!("_INBOX.{subject}");
+    let line = sized_publish(subject, Some(&inbox), SIZE);
+    WindowedPublisher::with_lines(server, &inbox, Lines::repeated(&line, WINDOW), WINDOW)
 }
 
 /// Median and 99th percentile of a publish, in microseconds, one at a time.
 fn probe(server: &Server, duration: Duration) -> Result<(f64, f64)> {
-    let line = sized_publish("churn.probe", Some("_INBOX.lab"), 128);
+    let line = sized_publish("churn.probe", Some(INBOX), 128);
     let lines = Lines::repeated(&line, 1);
-    let mut publisher = WindowedPublisher::with_lines(server, lines, 1)?;
+    let mut publisher = WindowedPublisher::with_lines(server, INBOX, lines, 1)?;
     let load = publisher.run_for(duration)?;
     let latency = load.latency.ok_or_else(|| anyhow::anyhow!("one in flight has a latency"))?;
     let micros = |quantile| num::float(latency.value_at_quantile(quantile)) / 1e3;

@@ -15,6 +15,8 @@ use crate::peer::Server;
 
 pub(crate) const STREAM: &str = "LAB";
 pub(crate) const SUBJECT: &str = "lab.durable";
+/// Where a lone publisher gets its acks.
+pub(crate) const INBOX: &str = "_INBOX.lab";
 
 /// Creates the stream all durable rows use.
 pub(crate) fn create_stream(conn: &mut Conn, storage: &str) -> Result<()> {
@@ -64,18 +66,20 @@ pub(crate) struct WindowedPublisher {
 
 impl WindowedPublisher {
     pub(crate) fn new(server: &Server, size: usize, window: usize) -> Result<WindowedPublisher> {
-        let line = sized_publish(SUBJECT, Some("_INBOX.lab"), size);
-        WindowedPublisher::with_lines(server, Lines::repeated(&line, window), window)
+        let line = sized_publish(SUBJECT, Some(INBOX), size);
+        WindowedPublisher::with_lines(server, INBOX, Lines::repeated(&line, window), window)
     }
 
-    /// Publishes the frames of `lines` in turn; each must ask for an answer at `_INBOX.lab`.
+    /// Publishes the frames of `lines` in turn; each must ask for an answer at `inbox`, which is
+    /// this publisher's alone.
     pub(crate) fn with_lines(
         server: &Server,
+        inbox: &str,
         lines: Lines,
         window: usize,
     ) -> Result<WindowedPublisher> {
         let mut conn = server.connect()?;
-        conn.send(b"SUB _INBOX.lab 1\r\n")?;
+        conn.send(format!("SUB {inbox} 1\r\n").as_bytes())?;
         conn.flush()?;
         let buffer = vec![0; 256 * 1024];
         Ok(WindowedPublisher { conn, lines, window, counter: AckCounter::new(), buffer })

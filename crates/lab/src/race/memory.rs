@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 
-use super::durable::{STREAM, SUBJECT, WindowedPublisher, create_stream, stored};
+use super::durable::{INBOX, STREAM, SUBJECT, WindowedPublisher, create_stream, stored};
 use super::frames::{Lines, sized_publish};
 use super::meter::{Measurement, Metric};
 use crate::conn::Conn;
@@ -96,10 +96,10 @@ fn fill(server: &Server, messages: u64) -> Result<()> {
     let lines: Vec<Vec<u8>> = (0..RESTART_SUBJECTS)
         .map(|n| {
             let subject = format!("{SUBJECT}.{n:06}");
-            sized_publish(&subject, Some("_INBOX.lab"), RESTART_SIZE)
+            sized_publish(&subject, Some(INBOX), RESTART_SIZE)
         })
         .collect();
     let lines = Lines::joined(&lines)?;
-    WindowedPublisher::with_lines(server, lines, RESTART_WINDOW)?.run_count(messages)?;
+    WindowedPublisher::with_lines(server, INBOX, lines, RESTART_WINDOW)?.run_count(messages)?;
     Ok(())
 }
