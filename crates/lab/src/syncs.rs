@@ -1,6 +1,7 @@
 //! The room of syncs: watches the system calls of a server under `strace`.
 
 mod judge;
+mod spread;
 mod trace;
 
 use std::ffi::OsString;
@@ -14,6 +15,7 @@ use serde_json::json;
 
 use self::judge::{MARKER, prove, share};
 use self::trace::Call;
+use crate::conn::Conn;
 use crate::peer::{Peer, Server, Setup, Side};
 use crate::race::durable::{Crowd, INBOX, SUBJECT, WindowedPublisher, create_stream};
 use crate::race::frames::Lines;
@@ -47,6 +49,12 @@ pub(crate) struct SyncsArgs {
     /// Publishes of each of the two sharing loads.
     #[arg(long, default_value_t = 100_000)]
     shared_publishes: u64,
+    /// Streams that are compared with one, at windows 1, 64 and 1024.
+    #[arg(long, default_value_t = 1_000)]
+    streams: usize,
+    /// Rounds of that comparison.
+    #[arg(long, default_value_t = 1)]
+    rounds: usize,
     /// Only the proof.
     #[arg(long)]
     proof_only: bool,
@@ -70,6 +78,11 @@ impl SyncsArgs {
 enum Load {
     Window(usize),
     Connections(usize),
+    /// A window whose messages go to each of many streams in turn.
+    Spread {
+        streams: usize,
+        window: usize,
+    },
 }
 
 /// Runs the room; false if an ack left early or syncs are not shared.
@@ -78,7 +91,7 @@ pub(crate) fn run(args: &SyncsArgs, peer: &Peer) -> Result<bool> {
     ensure!(strace.is_ok(), "strace is not installed; remedy: apt-get install strace");
     let watch = Watch { peer, sync_always: args.sync_always && peer.side == Side::Theirs };
     let count = args.publishes;
-    let calls = watch.traced(Load::Window(1), count, ALL_CALLS, args.keep_trace.as_deref())?;
+    let (calls, _) = watch.traced(Load::Window(1), count, ALL_CALLS, args.keep_trace.as_deref())?;
     let proof = prove(&calls);
     let holds = proof.holds(count);
     out::say(&format!(
@@ -103,6 +116,9 @@ pub(crate) fn run(args: &SyncsArgs, peer: &Peer) -> Result<bool> {
             all_good &= good;
             figures[title] = shared;
         }
+        let (good, spread) = spread::run(&watch, args.streams, args.rounds)?;
+        all_good &= good;
+        figures["spread"] = spread;
     }
     if let Some(path) = &args.json {
         serde_json::to_writer_pretty(fs::File::create(path)?, &figures)?;
@@ -124,10 +140,9 @@ impl Watch<'_> {
     /// Acks per sync with a tracer that stops only syncs, and the share of
     /// what was waiting with one that sees all calls and so slows all down.
     fn sharing(&self, load: Load, count: u64, title: &str) -> Result<(bool, serde_json::Value)> {
-        let n_syncs = self.traced(load, count, SYNCS_ONLY, None)?;
-        let n_syncs = num::wide(n_syncs.iter().filter(|call| call.is_sync()).count());
+        let (n_syncs, _) = self.counted(load, count)?;
         let per_sync = num::float(count) / num::float(n_syncs.max(1));
-        let sharing = share(&self.traced(load, count.min(20_000), ALL_CALLS, None)?);
+        let sharing = share(&self.traced(load, count.min(20_000), ALL_CALLS, None)?.0);
         let share = sharing.share();
         let good = n_syncs > 0 && (per_sync >= ACKS_PER_SYNC || share >= SHARE);
         out::say(&format!(
@@ -144,14 +159,20 @@ impl Watch<'_> {
         Ok((good, figures))
     }
 
-    /// The calls of a fresh server while `count` messages are published.
+    /// The syncs of a fresh server while `count` messages are published, and how long that took.
+    fn counted(&self, load: Load, count: u64) -> Result<(u64, Duration)> {
+        let (calls, took) = self.traced(load, count, SYNCS_ONLY, None)?;
+        Ok((num::wide(calls.iter().filter(|call| call.is_sync()).count()), took))
+    }
+
+    /// The calls of a fresh server while `count` messages are published, and how long that took.
     fn traced(
         &self,
         load: Load,
         count: u64,
         calls: &str,
         keep: Option<&Path>,
-    ) -> Result<Vec<Call>> {
+    ) -> Result<(Vec<Call>, Duration)> {
         let home = tempfile::Builder::new().prefix("lab-trace-").tempdir()?;
         let file = home.path().join("trace");
         let mut wrapper: Vec<OsString> =
@@ -163,9 +184,9 @@ impl Watch<'_> {
         let setup =
             Setup { jetstream: true, sync_always: self.sync_always, wrapper, ..Setup::default() };
         let mut server = self.peer.start(&setup)?;
-        create_stream(&mut server.connect()?, "file")?;
+        load.create(&mut server.connect()?)?;
         let from = seconds_now()?;
-        publish(&server, load, count)?;
+        let took = publish(&server, load, count)?;
         let to = seconds_now()?;
         server.stop()?;
         let trace = finished_trace(&file, server.pid())?;
@@ -174,27 +195,47 @@ impl Watch<'_> {
         }
         let mut calls = trace::parse(&trace);
         calls.retain(|call| (from..=to).contains(&call.at));
-        Ok(calls)
+        Ok((calls, took))
     }
 }
 
-fn publish(server: &Server, load: Load, count: u64) -> Result<()> {
-    let line = |reply: &str, number: u64| {
-        wire::publish(SUBJECT, Some(reply), format!("{MARKER}{number:012}{:96}", "").as_bytes())
+impl Load {
+    /// Creates what it publishes to.
+    fn create(self, conn: &mut Conn) -> Result<()> {
+        let Load::Spread { streams, .. } = self else { return create_stream(conn, "file") };
+        for number in 0..streams {
+            let config = json!({
+                "name": format!("LAB-{number}"), "subjects": [format!("{SUBJECT}.{number:06}")],
+            });
+            conn.api(&format!("STREAM.CREATE.LAB-{number}"), &config)?;
+        }
+        Ok(())
+    }
+}
+
+fn publish(server: &Server, load: Load, count: u64) -> Result<Duration> {
+    let line = |subject: &str, reply: &str, number: u64| {
+        wire::publish(subject, Some(reply), format!("{MARKER}{number:012}{:96}", "").as_bytes())
+    };
+    let windowed = |window: usize, lines: Vec<Vec<u8>>| {
+        WindowedPublisher::with_lines(server, INBOX, Lines::joined(&lines)?, window)?
+            .run_count(count)
     };
     let done = match load {
         Load::Window(window) => {
-            let lines: Vec<Vec<u8>> = (1..=count).map(|n| line(INBOX, n)).collect();
-            WindowedPublisher::with_lines(server, INBOX, Lines::joined(&lines)?, window)?
-                .run_count(count)?
+            windowed(window, (1..=count).map(|n| line(SUBJECT, INBOX, n)).collect())?
+        }
+        Load::Spread { streams, window } => {
+            let subject = |n: u64| format!("{SUBJECT}.{:06}", n % num::wide(streams));
+            windowed(window, (1..=count).map(|n| line(&subject(n), INBOX, n)).collect())?
         }
         Load::Connections(connections) => {
-            let line = |index: usize, sent: u64| line(&format!("_INBOX.crowd.{index}"), sent + 1);
+            let line = |index, sent: u64| line(SUBJECT, &format!("_INBOX.crowd.{index}"), sent + 1);
             Crowd::connect(server, connections, line)?.run(|_, sent| sent < count)?
         }
     };
     ensure!(done.messages == count, "{} acks for {count} publishes", done.messages);
-    Ok(())
+    Ok(done.elapsed)
 }
 
 fn seconds_now() -> Result<f64> {
