@@ -8,6 +8,7 @@ mod admit;
 mod apply;
 mod dedupe;
 pub mod filter;
+mod found_ids;
 pub mod index;
 mod lifetimes;
 mod limits;
@@ -18,13 +19,15 @@ mod state;
 #[cfg(test)]
 mod tests;
 
+use tradewind_store::Lsn;
 use tradewind_subject::Timestamp;
 
 pub use self::{
     admit::{Admission, Publish, Refusal},
     apply::PublishRecord,
+    found_ids::FoundIds,
     plan::{Expiry, PurgePlan, PurgeRequest, Removal},
-    snapshot::{Snapshot, SnapshotError},
+    snapshot::{Missing, Snapshot, SnapshotError},
     state::{StreamState, SubjectPage},
 };
 use self::{dedupe::RecentIds, index::Index, lifetimes::Lifetimes, limits::Limits};
@@ -93,5 +96,28 @@ impl Stream {
     /// They don't count any more in any case.
     pub fn forget_expired_ids(&mut self, now: Timestamp) {
         self.recent_ids.expire(now);
+    }
+
+    /// The first record in the log that message ids need.
+    pub fn ids_from(&self) -> Option<Lsn> {
+        self.recent_ids.said_from()
+    }
+
+    /// About how many bytes it takes to say again the message ids that no record behind `through`
+    /// says.
+    pub fn ids_bytes(&self, through: Lsn) -> u64 {
+        self.recent_ids.bytes_through(through)
+    }
+
+    /// Some message ids that no record behind `through` says, for
+    /// [`Record::MessageIds`](tradewind_store::Record::MessageIds), and their number for
+    /// [`Stream::ids_said`].
+    pub fn ids_to_say(&self, through: Lsn) -> Option<(usize, Vec<u8>)> {
+        self.recent_ids.said_through(through)
+    }
+
+    /// The record `said` says these message ids.
+    pub fn ids_said(&mut self, number: usize, said: Lsn) {
+        self.recent_ids.said_again(number, said);
     }
 }

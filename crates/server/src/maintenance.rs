@@ -167,7 +167,10 @@ fn describe(record: &Record<'_>, payload_len: usize) -> (&'static str, String) {
                 format!("seq {seq} {subject} headers {headers} payload {payload_len} at {at}"),
             )
         }
-        Record::Skip { first, last, .. } => ("skip", format!("{first}-{last}")),
+        Record::Skip { first, last, burned, .. } => {
+            let id = burned.map_or_else(String::new, |it| format!(" id {}", text(it.id)));
+            ("skip", format!("{first}-{last}{id}"))
+        }
         Record::Remove { why, ranges, .. } => ("remove", format!("{why:?} {ranges:?}")),
         Record::PurgeTo { seq, .. } => ("purge", format!("below {seq}")),
         Record::StreamPut { config, .. } => ("stream", text(config)),
@@ -185,6 +188,7 @@ fn describe(record: &Record<'_>, payload_len: usize) -> (&'static str, String) {
         Record::ConsumerState { consumer, state, .. } => {
             ("consumer state", format!("{} {} bytes", consumer.0, state.len()))
         }
+        Record::MessageIds { ids, .. } => ("message ids", format!("{} bytes", ids.len())),
         _ => ("unknown", String::new()),
     }
 }

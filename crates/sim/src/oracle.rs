@@ -294,9 +294,6 @@ impl Model {
 
     /// What lives in memory is gone with the process.
     fn lose_volatile(&self, state: &mut StreamState) {
-        // Of a message that nobody wanted only a snapshot knows.
-        let volatile = state.ids.extract_if(.., |_, id| id.volatile);
-        state.doubtful.extend(volatile.map(|(id, _)| id));
         state.consumers.retain(|_, id| self.consumers[*id].spec.kind != Kind::Volatile);
     }
 
@@ -313,12 +310,6 @@ impl Model {
         let mut state = state.clone();
         self.lose_volatile(&mut state);
         Some(Cow::Owned(state))
-    }
-
-    /// Whether the time of the next message is known if the clock is set back.
-    pub(crate) fn keeps_time(&self) -> bool {
-        let mut states = self.streams().filter_map(|name| self.newest(name));
-        states.all(|state| !state.ends_unwanted)
     }
 
     /// The clock is set back: an id that was over its time may have been forgotten, or not.

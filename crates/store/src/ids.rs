@@ -9,6 +9,8 @@ pub struct Lsn(pub u64);
 impl Lsn {
     /// Before the first record.
     pub const ZERO: Lsn = Lsn(0);
+    /// Not before any record.
+    pub const MAX: Lsn = Lsn(u64::MAX);
 
     /// The number after this one.
     #[must_use]

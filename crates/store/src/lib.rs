@@ -60,6 +60,6 @@ pub use log::{
 };
 pub use manifest::Role;
 pub use record::{
-    Corrupt, RECORD_BYTES_MAX, Ranges, Record, RemoveReason, SeqRange, StoredMessage,
+    Burned, Corrupt, RECORD_BYTES_MAX, Ranges, Record, RemoveReason, SeqRange, StoredMessage,
     decode_message, decode_record,
 };

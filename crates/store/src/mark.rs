@@ -21,6 +21,7 @@ pub enum Mark {
     ReplayConsumerDelta,
     ReplayStreamState,
     ReplayConsumerState,
+    ReplayMessageIds,
     ReplayIdle,
     NewStore,
     OneSlotUnreadable,
@@ -66,7 +67,7 @@ pub enum Mark {
 
 impl Mark {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Mark; 52] = [
+    pub const ALL: [Mark; 53] = [
         Mark::ReplayPublish,
         Mark::ReplaySkip,
         Mark::ReplayRemove,
@@ -78,6 +79,7 @@ impl Mark {
         Mark::ReplayConsumerDelta,
         Mark::ReplayStreamState,
         Mark::ReplayConsumerState,
+        Mark::ReplayMessageIds,
         Mark::ReplayIdle,
         Mark::NewStore,
         Mark::OneSlotUnreadable,
@@ -135,6 +137,7 @@ impl Mark {
             Record::ConsumerDelta { .. } => Mark::ReplayConsumerDelta,
             Record::StreamState { .. } => Mark::ReplayStreamState,
             Record::ConsumerState { .. } => Mark::ReplayConsumerState,
+            Record::MessageIds { .. } => Mark::ReplayMessageIds,
         }
     }
 
@@ -152,6 +155,7 @@ impl Mark {
             Mark::ReplayConsumerDelta => "record: ConsumerDelta",
             Mark::ReplayStreamState => "record: StreamState",
             Mark::ReplayConsumerState => "record: ConsumerState",
+            Mark::ReplayMessageIds => "record: MessageIds",
             Mark::ReplayIdle => "record: Idle",
             Mark::NewStore => "recovery: new store",
             Mark::OneSlotUnreadable => "recovery: one manifest slot unreadable",

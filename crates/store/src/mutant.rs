@@ -54,6 +54,8 @@ pub enum Mutant {
     DeliveredEarly,
     /// Message ids don't come back with the log.
     IdsForgotten,
+    /// Message ids don't survive the records that said them first.
+    IdsNotSaidAgain,
     /// The state of a snapshot is not taken over.
     SnapshotIgnored,
     /// Acks don't come back with the log.
@@ -76,7 +78,7 @@ pub enum Mutant {
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Mutant; 27] = [
+    pub const ALL: [Mutant; 28] = [
         Mutant::AckBeforeSync,
         Mutant::DirectoryNotSynced,
         Mutant::ManifestNotSynced,
@@ -95,6 +97,7 @@ impl Mutant {
         Mutant::DuplicateAnsweredEarly,
         Mutant::DeliveredEarly,
         Mutant::IdsForgotten,
+        Mutant::IdsNotSaidAgain,
         Mutant::SnapshotIgnored,
         Mutant::AcksForgotten,
         Mutant::DeleteNotLogged,
@@ -127,6 +130,7 @@ impl Mutant {
             Mutant::DuplicateAnsweredEarly => "duplicate-answered-early",
             Mutant::DeliveredEarly => "delivered-early",
             Mutant::IdsForgotten => "ids-forgotten",
+            Mutant::IdsNotSaidAgain => "ids-not-said-again",
             Mutant::SnapshotIgnored => "snapshot-ignored",
             Mutant::AcksForgotten => "acks-forgotten",
             Mutant::DeleteNotLogged => "delete-not-logged",

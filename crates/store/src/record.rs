@@ -30,7 +30,7 @@ pub enum Record<'a> {
         payload: &'a [u8],
     },
     /// Sequences that no message will have, both ends included.
-    Skip { stream: StreamId, first: u64, last: u64 },
+    Skip { stream: StreamId, first: u64, last: u64, burned: Option<Burned<'a>> },
     /// Messages that are gone for a reason that is not a pure function of the log.
     Remove { stream: StreamId, why: RemoveReason, ranges: Ranges<'a> },
     /// Everything below `seq` is gone.
@@ -49,6 +49,17 @@ pub enum Record<'a> {
     StreamState { stream: StreamId, state: &'a [u8] },
     /// A snapshot of a consumer's state.
     ConsumerState { stream: StreamId, consumer: ConsumerId, state: &'a [u8] },
+    /// Message ids of records that the log is about to forget.
+    MessageIds { stream: StreamId, ids: &'a [u8] },
+}
+
+/// What is left of a message that nobody wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Burned<'a> {
+    /// Its time.
+    pub ts: Timestamp,
+    /// Its message id; empty if it had none.
+    pub id: &'a [u8],
 }
 
 impl Record<'_> {
@@ -65,7 +76,8 @@ impl Record<'_> {
             | Record::ConsumerGone { stream, .. }
             | Record::ConsumerDelta { stream, .. }
             | Record::StreamState { stream, .. }
-            | Record::ConsumerState { stream, .. } => stream,
+            | Record::ConsumerState { stream, .. }
+            | Record::MessageIds { stream, .. } => stream,
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Integers of one to ten bytes, the small ones short: LEB128, and zigzag for signed ones.
 
+use crate::int;
+
 /// Writes `value`.
 pub fn put(out: &mut Vec<u8>, mut value: u64) {
     while 0x80 <= value {
@@ -38,6 +40,21 @@ pub fn take_signed(input: &mut &[u8]) -> Option<i64> {
     Some((value >> 1).cast_signed() ^ -(value & 1).cast_signed())
 }
 
+/// Writes how many bytes the two parts have, and the parts.
+pub fn put_bytes(out: &mut Vec<u8>, [front, back]: [&[u8]; 2]) {
+    put(out, int::u64_from(front.len() + back.len()));
+    out.extend_from_slice(front);
+    out.extend_from_slice(back);
+}
+
+/// Takes bytes that [`put_bytes`] wrote off the front.
+pub fn take_bytes<'a>(input: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let len = int::usize_from(take(input)?);
+    let (bytes, rest) = input.split_at_checked(len)?;
+    *input = rest;
+    Some(bytes)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -51,11 +68,13 @@ mod tests {
             let mut bytes = Vec::new();
             put(&mut bytes, unsigned);
             put_signed(&mut bytes, signed);
+            put_bytes(&mut bytes, [b"ab", b"c"]);
 
             let input = &mut &bytes[..];
 
             prop_assert_eq!(take(input), Some(unsigned));
             prop_assert_eq!(take_signed(input), Some(signed));
+            prop_assert_eq!(take_bytes(input), Some(&b"abc"[..]));
             prop_assert!(input.is_empty());
         }
     }
@@ -64,6 +83,10 @@ mod tests {
     fn what_is_no_integer_is_none() {
         for bytes in [&[][..], &[0x80], &[0xff; 10], &[0x80; 11]] {
             assert_eq!(take(&mut &bytes[..]), None, "{bytes:?}");
+            assert_eq!(take_bytes(&mut &bytes[..]), None, "{bytes:?}");
+        }
+        for bytes in [&[2, b'x'][..], &[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1]] {
+            assert_eq!(take_bytes(&mut &bytes[..]), None, "{bytes:?}");
         }
     }
 }

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use tradewind_store::mutant::{self, Mutant};
 use tradewind_store::{
-    CommitDone, CommitJob, CopyDone, CopyJob, Durability, InspectDone, InspectJob, Poisoned,
+    CommitDone, CommitJob, CopyDone, CopyJob, Durability, InspectDone, InspectJob, Lsn, Poisoned,
     PoolDone, PoolJob, Record, RetireDone, RetireJob, SwapDone, SwapJob, Wish,
 };
 use tradewind_subject::Timestamp;
@@ -273,7 +274,46 @@ impl Shard {
     }
 }
 
+/// How much of something was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Said {
+    All,
+    Some,
+    /// The log does not take it.
+    Refused,
+}
+
 impl Slot {
+    /// Writes again the message ids that no record behind `through` says, until `bytes_max` wait
+    /// for a commit.
+    pub(super) fn say_ids(
+        &mut self,
+        context: &mut Context,
+        through: Lsn,
+        bytes_max: usize,
+    ) -> Said {
+        self.stream.forget_expired_ids(context.now);
+        while let Some((number, ids)) = self.stream.ids_to_say(through) {
+            if bytes_max < context.log.pending_bytes() {
+                return Said::Some;
+            }
+            // They have to be in front of the snapshot that counts on them: if that is not written
+            // now, then by the next sweep.
+            self.snapshot = Lsn::ZERO;
+            let said = Record::MessageIds { stream: self.id, ids: &ids };
+            let lsn = if mutant::enabled(Mutant::IdsNotSaidAgain) {
+                context.log.appended()
+            } else {
+                let Ok(appended) = self.log(context, Wish::Lazy, &said) else {
+                    return Said::Refused;
+                };
+                appended.lsn
+            };
+            self.stream.ids_said(number, lsn);
+        }
+        Said::All
+    }
+
     /// Writes all that is known of the stream and its consumers, but for the messages. Whether the
     /// log took it.
     pub(super) fn write_snapshot(&mut self, context: &mut Context) -> bool {

@@ -2,7 +2,7 @@
 
 use tradewind_proto::Publish;
 use tradewind_store::mutant::{self, Mutant};
-use tradewind_store::{Record, Wish};
+use tradewind_store::{Burned, Record, Wish};
 
 use super::context::Context;
 use super::slot::Slot;
@@ -85,6 +85,7 @@ impl Slot {
             payload_len: publish.payload.len(),
             position: appended.position,
             len: appended.len,
+            lsn: appended.lsn,
         };
         let mut removed = std::mem::take(&mut context.removed);
         self.stream.apply_publish(&record, &mut removed);
@@ -107,9 +108,10 @@ impl Slot {
         msg_id: Option<&[u8]>,
     ) -> Result<(), ApiError> {
         self.log_removals(context);
-        let record = Record::Skip { stream: self.id, first: seq, last: seq };
-        self.log(context, wish, &record).map_err(ApiError::stream_store_failed)?;
-        self.stream.apply_burn(seq, ts, msg_id);
+        let burned = Some(Burned { ts, id: msg_id.unwrap_or_default() });
+        let record = Record::Skip { stream: self.id, first: seq, last: seq, burned };
+        let appended = self.log(context, wish, &record).map_err(ApiError::stream_store_failed)?;
+        self.stream.apply_burn(seq, ts, msg_id, appended.lsn);
         self.mark_undurable(context);
         Ok(())
     }

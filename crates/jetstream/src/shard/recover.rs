@@ -7,7 +7,6 @@ mod stored;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use tradewind_store::mark::{self, Mark};
 use tradewind_store::mutant::{self, Mutant};
 use tradewind_store::{
     ConsumerId, Disk, Found, Log, LogOptions, Lost, OpenError, Ranges, Record, RecoveryReport,
@@ -22,11 +21,10 @@ use super::context::{Context, InterestOracle, ShardOptions};
 use super::offline::{Offline, OfflineStream};
 use super::slot::{ConsumerSlot, Slot};
 use super::sweep::Sweeper;
-use crate::api::config::{ConsumerConfig, StreamConfig};
+use crate::api::config::ConsumerConfig;
 use crate::consumer::{Consumer, Setup};
+use crate::stream::Stream;
 use crate::stream::index::Removed;
-use crate::stream::publish::PublishHeaders;
-use crate::stream::{PublishRecord, Snapshot, Stream};
 
 pub use self::examine::{Examined, ExaminedStream};
 pub(super) use self::stored::{consumer_body, stream_body};
@@ -160,18 +158,20 @@ impl<'a> Replay<'a> {
         let stream = &mut reborn.slot.stream;
         match replayed.record {
             Record::Publish { .. } => {
-                if let Some(len) = publish(reborn, replayed, removed) {
+                if let Some(len) = reborn.publish(replayed, removed) {
                     let segment = replayed.position.segment;
                     *self.released.entry(segment).or_default() += u64::from(len);
                 }
             }
-            Record::Skip { last, .. } if !reborn.is_partial => stream.apply_skip(last),
+            Record::Skip { last, burned, .. } => reborn.skip(replayed.lsn, last, burned),
+            // Even with a snapshot behind: it may count on records that are gone since.
+            Record::MessageIds { ids, .. } => reborn.take_ids(replayed.lsn, ids)?,
             Record::PurgeTo { seq, .. } if !reborn.is_partial => {
                 stream.apply_purge_to(seq, removed);
             }
             Record::Remove { ranges, .. } => remove(stream, ranges, removed),
-            Record::StreamPut { config, .. } => put(reborn, replayed, config, removed)?,
-            Record::StreamState { state, .. } => restore(reborn, state, removed)?,
+            Record::StreamPut { config, .. } => reborn.put(replayed, config, removed)?,
+            Record::StreamState { state, .. } => reborn.restore(self.now, state, removed)?,
             Record::ConsumerPut { consumer, config, .. } => {
                 self.last_id = self.last_id.max(consumer.0);
                 let stored = read_stored::<ConsumerConfig>(config)
@@ -226,102 +226,10 @@ impl<'a> Replay<'a> {
     }
 }
 
-fn put(
-    reborn: &mut Reborn,
-    replayed: &Replayed<'_>,
-    config: &[u8],
-    removed: &mut Vec<Removed>,
-) -> Result<(), ReplayError> {
-    let id = reborn.slot.id;
-    let stored = read_stored::<StreamConfig>(config).map_err(|why| Nonsense::Config(id.0, why))?;
-    if stored.is_new {
-        *reborn = Reborn {
-            slot: Slot::new(id, Stream::new(stored.config, stored.created)),
-            is_partial: false,
-            has_config: true,
-            is_begun: true,
-            consumers: BTreeMap::new(),
-            missing: Vec::new(),
-            is_hurt: false,
-        };
-        reborn.slot.snapshot = replayed.lsn;
-    } else if reborn.is_partial {
-        reborn.slot.adopt(stored.config, stored.created);
-        reborn.has_config = true;
-        reborn.is_begun = true;
-        reborn.slot.snapshot = replayed.lsn;
-        // Their states follow, as far as they still exist.
-        reborn.slot.consumers.clear();
-        reborn.consumers.clear();
-    } else {
-        reborn.slot.retention = stored.config.retention;
-        reborn.slot.stream.update(stored.config, removed);
-    }
-    Ok(())
-}
-
-/// Takes a message in; returns the length of its record if nobody will ever need that.
-fn publish(
-    reborn: &mut Reborn,
-    replayed: &Replayed<'_>,
-    removed: &mut Vec<Removed>,
-) -> Option<u32> {
-    let Record::Publish { seq, ts, subject, headers, .. } = replayed.record else { return None };
-    if seq <= reborn.slot.stream.index().last_seq() {
-        // Only damage can make a sequence come twice: what of it is true, a snapshot has to say.
-        (reborn.is_hurt, reborn.is_partial, reborn.is_begun) = (true, true, false);
-        return Some(replayed.len);
-    }
-    let mut headers = PublishHeaders::parse(headers);
-    if mutant::enabled(Mutant::IdsForgotten) {
-        headers.msg_id = None;
-    }
-    let record = PublishRecord {
-        seq,
-        ts,
-        subject,
-        headers: &headers,
-        payload_len: replayed.payload_len,
-        position: replayed.position,
-        len: replayed.len,
-    };
-    if reborn.is_partial {
-        reborn.slot.stream.load(&record);
-    } else {
-        reborn.slot.stream.apply_publish(&record, removed);
-    }
-    None
-}
-
 fn remove(stream: &mut Stream, ranges: Ranges<'_>, removed: &mut Vec<Removed>) {
     for range in ranges.iter() {
         stream.apply_remove(&[range.first..=range.last], removed);
     }
-}
-
-fn restore(
-    reborn: &mut Reborn,
-    state: &[u8],
-    removed: &mut Vec<Removed>,
-) -> Result<(), ReplayError> {
-    let id = reborn.slot.id.0;
-    let snapshot =
-        Snapshot::decode(state).map_err(|error| Nonsense::State(id, error.to_string()))?;
-    if !reborn.is_begun {
-        // The first half of this snapshot was in a segment that is gone, or lost; a whole one may
-        // follow.
-        return Ok(());
-    }
-    if reborn.is_partial {
-        mark::hit(Mark::RestoredFromSnapshot);
-    }
-    reborn.is_partial = false;
-    reborn.is_hurt = false;
-    if mutant::enabled(Mutant::SnapshotIgnored) {
-        return Ok(());
-    }
-    reborn.missing = reborn.slot.stream.reconcile(&snapshot, removed);
-    Ok(())
 }
 
 impl Shard {
@@ -360,6 +268,7 @@ impl Shard {
             match reborn.loss() {
                 None => shard.bring_back(id, reborn.slot),
                 Some(why) => {
+                    reborn.slot.stream.remember_found(reborn.ids);
                     reborn.slot.refit();
                     let is_named = reborn.has_config;
                     if is_named {

@@ -96,6 +96,11 @@ impl Slot {
         self.stream.adopt(config, created);
     }
 
+    /// The first record in the log that says anything of it but a message.
+    pub(super) fn needed_from(&self) -> Lsn {
+        self.stream.ids_from().map_or(self.snapshot, |ids| ids.min(self.snapshot))
+    }
+
     pub(super) fn name(&self) -> &str {
         &self.stream.config().name
     }

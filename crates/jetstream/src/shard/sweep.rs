@@ -24,7 +24,8 @@ use tradewind_store::{
 use tradewind_subject::Timestamp;
 
 use super::Shard;
-use super::commit::Job;
+use super::commit::{Job, Said};
+use super::slot::Slot;
 
 /// Messages looked at in one turn.
 const TURN: usize = 4096;
@@ -200,28 +201,48 @@ impl Shard {
         let log = &self.context.log;
         let mut streams: BTreeSet<StreamId> =
             sweep.sources.iter().flat_map(|id| log.spans(*id)).map(|span| span.stream).collect();
-        let outdated = |slot: &super::slot::Slot| slot.snapshot <= sweep.log_through;
+        let outdated = |slot: &Slot| slot.needed_from() <= sweep.log_through;
         streams.extend(self.slots.iter().filter(|(_, slot)| outdated(slot)).map(|(id, _)| *id));
-        let bytes_of = |id: &StreamId| self.slots.get(id).map_or(0, |slot| slot.snapshot_bytes);
-        let cost: u64 = streams.iter().map(bytes_of).sum();
-        if sweep.freed_bytes < 2 * cost && !log.space_low() {
-            // Snapshots that fill segments of their own would be written for ever, each round to
-            // set free the one before.
+        if !log.space_low() && !self.is_worth_it(&sweep, &streams) {
             self.sweeper.next = self.context.now.plus(BACKOFF);
             return;
         }
         self.sweeper.stage = Stage::Snapshot { sweep, kept, streams };
     }
 
+    /// Whether a sweep sets free much more than what it has to write for that: snapshots that fill
+    /// segments of their own would be written for ever, each round to set free the one before.
+    ///
+    /// Message ids leave their window in a while, and can wait for that as long as the log is small
+    /// beside them.
+    fn is_worth_it(&self, sweep: &Sweep, streams: &BTreeSet<StreamId>) -> bool {
+        let slots = || streams.iter().filter_map(|id| self.slots.get(id));
+        let snapshots: u64 = slots().map(|slot| slot.snapshot_bytes).sum();
+        let ids: u64 = slots().map(|slot| slot.stream.ids_bytes(sweep.log_through)).sum();
+        let all_ids: u64 = slots().map(|slot| slot.stream.ids_bytes(Lsn::MAX)).sum();
+        let can_wait = sweep.excess_bytes < 2 * all_ids;
+        2 * snapshots + if can_wait { 8 } else { 2 } * ids <= sweep.freed_bytes
+    }
+
     fn snapshot(&mut self, sweep: Sweep, kept: Vec<Kept>, mut streams: BTreeSet<StreamId>) {
         let before = self.context.log.pending_bytes();
         while let Some(stream) = streams.pop_first() {
-            if let Some(slot) = self.slots.get_mut(&stream).filter(|slot| !slot.is_memory)
-                && !slot.write_snapshot(&mut self.context)
-            {
-                // Tried again later: a state too long for a record stays so a while.
-                self.sweeper.next = self.context.now.plus(BACKOFF);
-                return;
+            let slot = self.slots.get_mut(&stream).filter(|slot| !slot.is_memory);
+            let is_said = slot.map_or(Said::All, |slot| {
+                let said = slot.say_ids(&mut self.context, sweep.log_through, before + TURN_BYTES);
+                let is_all = said == Said::All && !slot.write_snapshot(&mut self.context);
+                if is_all { Said::Refused } else { said }
+            });
+            match is_said {
+                Said::All => (),
+                Said::Some => {
+                    streams.insert(stream);
+                }
+                Said::Refused => {
+                    // Tried again later: a state too long for a record stays so a while.
+                    self.sweeper.next = self.context.now.plus(BACKOFF);
+                    return;
+                }
             }
             if before + TURN_BYTES < self.context.log.pending_bytes() && !streams.is_empty() {
                 self.sweeper.stage = Stage::Snapshot { sweep, kept, streams };

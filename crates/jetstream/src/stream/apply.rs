@@ -1,5 +1,6 @@
 use std::ops::RangeInclusive;
 
+use tradewind_store::Lsn;
 use tradewind_subject::Timestamp;
 
 use super::{
@@ -27,6 +28,8 @@ pub struct PublishRecord<'a> {
     pub position: Position,
     /// Bytes of the record.
     pub len: u32,
+    /// Its number in the log.
+    pub lsn: Lsn,
 }
 
 impl Stream {
@@ -40,7 +43,7 @@ impl Stream {
         self.last_msg_id.clear();
         if let Some(id) = record.headers.msg_id {
             self.last_msg_id.extend_from_slice(id);
-            self.recent_ids.remember(id, record.seq, record.ts);
+            self.recent_ids.remember(id, record.seq, record.ts, record.lsn);
         }
         // nats-server's order: an eviction looks at what a rollup replaces, too.
         self.evict_of_subject(subject, removed);
@@ -80,14 +83,12 @@ impl Stream {
     }
 
     /// Burns the sequence of a message nobody wanted, and remembers its id.
-    ///
-    /// Replayed as a skip, without time and id: nats-server loses the id by a restart, too.
-    pub fn apply_burn(&mut self, seq: u64, ts: Timestamp, msg_id: Option<&[u8]>) {
+    pub fn apply_burn(&mut self, seq: u64, ts: Timestamp, msg_id: Option<&[u8]>, lsn: Lsn) {
         self.index.skip(seq, Some(ts));
         self.last_msg_id.clear();
         if let Some(id) = msg_id {
             self.last_msg_id.extend_from_slice(id);
-            self.recent_ids.remember(id, seq, ts);
+            self.recent_ids.remember(id, seq, ts, lsn);
         }
     }
 

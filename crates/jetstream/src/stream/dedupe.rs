@@ -1,17 +1,26 @@
 use std::{collections::VecDeque, hash::BuildHasher as _, time::Duration};
 
 use hashbrown::HashTable;
+use tradewind_store::Lsn;
 use tradewind_subject::{
     SeededState, Timestamp,
     int::{u32_saturating, u64_from, usize_from, usize_from_u32},
 };
 
+use super::found_ids::Encoder;
+
 /// Entries below which memory is not given back.
 const SHRINK_MIN: usize = 1024;
+/// Bounds of a run of ids, which one record says again.
+const RUN_IDS: u32 = 1024;
+const RUN_BYTES: u64 = 64 << 10;
 
 /// The message ids of the duplicate window, oldest first.
 ///
 /// Costs about 45 bytes an id and the id itself, which lies in one ring with the others.
+///
+/// Each id stands in a record of the log, or else a restart forgets it. Where, is known for runs of
+/// them: before the log is cut, they are said again ([`RecentIds::said_through`]).
 #[derive(Debug, Default)]
 pub(super) struct RecentIds {
     window: Duration,
@@ -21,6 +30,8 @@ pub(super) struct RecentIds {
     bytes: VecDeque<u8>,
     /// Bytes that ever went through `bytes`.
     end: u64,
+    /// The entries in turn.
+    runs: VecDeque<Run>,
     /// Numbers of entries.
     by_id: HashTable<u32>,
     hasher: SeededState,
@@ -34,6 +45,17 @@ struct RecentId {
     start: u64,
     /// Of the id, so that a growing table does not look at it.
     hash: u64,
+}
+
+/// Neighbours among the ids.
+#[derive(Clone, Copy, Debug)]
+struct Run {
+    count: u32,
+    bytes: u64,
+    /// The first of the records that say them.
+    said: Lsn,
+    /// One record says all of them.
+    is_together: bool,
 }
 
 impl RecentIds {
@@ -66,8 +88,9 @@ impl RecentIds {
         (now < entry.ts.plus(self.window)).then_some(entry.seq)
     }
 
-    /// Remembers `id`, stored at `ts`, which is not before the one remembered last.
-    pub(super) fn remember(&mut self, id: &[u8], seq: u64, ts: Timestamp) {
+    /// Remembers `id`, stored at `ts`, which is not before the one remembered last, and which the
+    /// record `said` says.
+    pub(super) fn remember(&mut self, id: &[u8], seq: u64, ts: Timestamp, said: Lsn) {
         self.expire(ts);
         if self.window.is_zero() {
             return;
@@ -82,6 +105,7 @@ impl RecentIds {
         self.entries.push_back(RecentId { seq, ts, start: self.end, hash });
         self.bytes.extend(id);
         self.end += u64_from(id.len());
+        self.add_to_run(u64_from(id.len()), said);
         let RecentIds { by_id, entries, first, .. } = self;
         by_id.insert_unique(hash, number, |&other| hash_of(entries, *first, other));
     }
@@ -93,17 +117,29 @@ impl RecentIds {
 
     /// Forgets what left the window.
     pub(super) fn expire(&mut self, now: Timestamp) {
+        let window = self.window;
+        self.forget_while(|entry| entry.ts.plus(window) <= now);
+    }
+
+    /// Forgets ids of sequences before `seq`.
+    pub(super) fn forget_before(&mut self, seq: u64) {
+        self.forget_while(|entry| entry.seq < seq);
+    }
+
+    fn forget_while(&mut self, is_over: impl Fn(&RecentId) -> bool) {
         let before = self.entries.len();
         while let Some(entry) = self.entries.front()
-            && entry.ts.plus(self.window) <= now
+            && is_over(entry)
         {
             let first = self.first;
             if let Ok(found) = self.by_id.find_entry(entry.hash, |&number| number == first) {
                 found.remove();
             }
             let end = self.entries.get(1).map_or(self.end, |next| next.start);
-            self.bytes.drain(..usize_from(end - entry.start));
+            let len = end - entry.start;
+            self.bytes.drain(..usize_from(len));
             self.entries.pop_front();
+            self.take_from_run(len);
             self.first = self.first.wrapping_add(1);
         }
         if before != self.entries.len() && SHRINK_MIN < self.entries.capacity() {
@@ -111,10 +147,83 @@ impl RecentIds {
         }
     }
 
-    /// Visits all ids, oldest first.
-    pub(super) fn for_each(&self, mut visit: impl FnMut([&[u8]; 2], u64, Timestamp)) {
-        for (position, entry) in self.entries.iter().enumerate() {
-            visit(id_at(&self.entries, &self.bytes, self.end, position), entry.seq, entry.ts);
+    /// The sequence of the first id and the time of the last.
+    pub(super) fn ends(&self) -> Option<(u64, Timestamp)> {
+        Some((self.entries.front()?.seq, self.entries.back()?.ts))
+    }
+
+    /// Visits all ids, oldest first, with the record that says them, or one before that.
+    pub(super) fn for_each(&self, mut visit: impl FnMut([&[u8]; 2], u64, Timestamp, Lsn)) {
+        let mut position = 0;
+        for run in &self.runs {
+            for _ in 0..run.count {
+                let entry = self.entries[position];
+                let id = id_at(&self.entries, &self.bytes, self.end, position);
+                visit(id, entry.seq, entry.ts, run.said);
+                position += 1;
+            }
+        }
+    }
+
+    /// The first record that says one of the ids.
+    pub(super) fn said_from(&self) -> Option<Lsn> {
+        self.runs.iter().map(|run| run.said).min()
+    }
+
+    /// About how many bytes it takes to say again what no record behind `through` says.
+    pub(super) fn bytes_through(&self, through: Lsn) -> u64 {
+        let runs = self.runs.iter().filter(|run| run.said <= through);
+        runs.map(|run| run.bytes + u64::from(run.count) * ENVELOPE).sum()
+    }
+
+    /// Some ids that no record behind `through` says, encoded as a record says them again, and the
+    /// number of their run.
+    pub(super) fn said_through(&self, through: Lsn) -> Option<(usize, Vec<u8>)> {
+        let mut position = 0;
+        for (number, run) in self.runs.iter().enumerate() {
+            let end = position + usize_from_u32(run.count);
+            if run.said <= through {
+                let mut encoder = Encoder::default();
+                for position in position..end {
+                    let id = id_at(&self.entries, &self.bytes, self.end, position);
+                    encoder.add(id, self.entries[position].seq, self.entries[position].ts);
+                }
+                return Some((number, encoder.bytes));
+            }
+            position = end;
+        }
+        None
+    }
+
+    /// The ids of a run are said by the record `said`.
+    pub(super) fn said_again(&mut self, run: usize, said: Lsn) {
+        if let Some(run) = self.runs.get_mut(run) {
+            (run.said, run.is_together) = (said, true);
+        }
+    }
+
+    fn add_to_run(&mut self, bytes: u64, said: Lsn) {
+        if let Some(run) = self.runs.back_mut()
+            && !run.is_together
+            && run.count < RUN_IDS
+            && run.bytes + bytes <= RUN_BYTES
+        {
+            run.count += 1;
+            run.bytes += bytes;
+            run.said = run.said.min(said);
+        } else {
+            self.runs.push_back(Run { count: 1, bytes, said, is_together: false });
+        }
+    }
+
+    /// The first id is gone.
+    fn take_from_run(&mut self, bytes: u64) {
+        if let Some(run) = self.runs.front_mut() {
+            run.count -= 1;
+            run.bytes -= bytes;
+            if run.count == 0 {
+                self.runs.pop_front();
+            }
         }
     }
 
@@ -142,6 +251,9 @@ impl RecentIds {
     }
 }
 
+/// What an id needs in a record besides its bytes, about.
+const ENVELOPE: u64 = 6;
+
 /// The id of an entry; in two parts if it crosses the end of the ring.
 fn id_at<'a>(
     entries: &VecDeque<RecentId>,
@@ -166,6 +278,7 @@ fn hash_of(entries: &VecDeque<RecentId>, first: u32, number: u32) -> u64 {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::found_ids::FoundIds;
     use super::*;
 
     proptest! {
@@ -183,15 +296,56 @@ mod tests {
                 let known = model.iter().find(|(other, _, ts)| *other == id && now < ts + 100);
                 prop_assert_eq!(ids.find(Timestamp(now), &id), known.map(|&(_, seq, _)| seq));
                 if known.is_none() {
-                    ids.remember(&id, seq, Timestamp(now));
+                    ids.remember(&id, seq, Timestamp(now), Lsn(seq));
                     model.retain(|&(_, _, ts)| now < ts + 100);
                     model.push((id, seq, now));
                     prop_assert_eq!(ids.len(), model.len());
                 }
             }
             let mut listed = Vec::new();
-            ids.for_each(|id, seq, ts| listed.push((id.concat(), seq, ts.nanos())));
+            ids.for_each(|id, seq, ts, _| listed.push((id.concat(), seq, ts.nanos())));
             prop_assert_eq!(listed, model);
+        }
+
+        #[test]
+        fn a_log_that_is_cut_says_all_ids(
+            rounds in prop::collection::vec((1..3000_u64, 0..100_u64, 0..120_i64), 1..8),
+        ) {
+            let window = 100;
+            let mut ids = RecentIds::new(Duration::from_nanos(window));
+            let (mut log, mut lsn, mut seq, mut now) = (Vec::new(), 0, 0, 0);
+            for (count, share, gap) in rounds {
+                for _ in 0..count {
+                    (lsn, seq) = (lsn + 2, seq + 1);
+                    let id = format!("id-{seq}");
+                    ids.remember(id.as_bytes(), seq, Timestamp(now), Lsn(lsn));
+                    let mut said = Encoder::default();
+                    said.add([id.as_bytes(), b""], seq, Timestamp(now));
+                    log.push((Lsn(lsn), said.bytes));
+                }
+                now += gap;
+                ids.expire(Timestamp(now));
+                let through = Lsn(lsn * share / 100);
+                while let Some((run, bytes)) = ids.said_through(through) {
+                    lsn += 1;
+                    ids.said_again(run, Lsn(lsn));
+                    log.push((Lsn(lsn), bytes));
+                }
+                prop_assert_eq!(ids.bytes_through(through), 0);
+                prop_assert!(ids.said_from().is_none_or(|said| through < said));
+                log.retain(|(at, _)| through < *at);
+            }
+            let mut found = FoundIds::default();
+            for (at, bytes) in &log {
+                prop_assert!(found.take(bytes, *at));
+            }
+            let mut expected = Vec::new();
+            ids.for_each(|id, seq, ts, _| expected.push((id.concat(), seq, ts)));
+            let first = expected.first().map_or(u64::MAX, |(_, seq, _)| *seq);
+            found.narrow(first, u64::MAX);
+            let mut brought = Vec::new();
+            found.for_each(|id, seq, ts, _| brought.push((id.to_vec(), seq, ts)));
+            prop_assert_eq!(brought, expected);
         }
     }
 
@@ -199,13 +353,13 @@ mod tests {
     fn memory_is_given_back_when_ids_expire() {
         let mut ids = RecentIds::new(Duration::from_nanos(10));
         for seq in 0..100_000_u64 {
-            ids.remember(format!("id-{seq}").as_bytes(), seq, Timestamp(0));
+            ids.remember(format!("id-{seq}").as_bytes(), seq, Timestamp(0), Lsn(seq));
         }
 
         ids.expire(Timestamp(10));
 
         assert_eq!((ids.len(), ids.find(Timestamp(10), b"id-5")), (0, None));
         assert!(ids.entries.capacity() <= 2 * SHRINK_MIN && ids.bytes.capacity() < 1024);
-        assert!(ids.by_id.capacity() <= 4 * SHRINK_MIN);
+        assert!(ids.by_id.capacity() <= 4 * SHRINK_MIN && ids.runs.is_empty());
     }
 }

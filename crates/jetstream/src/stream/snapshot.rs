@@ -2,14 +2,14 @@ use std::ops::RangeInclusive;
 
 use tradewind_subject::{
     Timestamp,
-    int::{u64_from, usize_from},
-    varint::{put, put_signed, take, take_signed},
+    int::u64_from,
+    varint::{put, put_bytes, take, take_bytes},
 };
 
-use super::{Stream, index::Removed};
+use super::{FoundIds, Stream, index::Removed};
 
 /// First byte of every snapshot.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// The state of a stream, apart from its messages: which of them are live, and what else it remembers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,7 +25,24 @@ pub struct Snapshot {
     /// Ranges between first and last without live messages, in order.
     pub deleted: Vec<RangeInclusive<u64>>,
     last_msg_id: Vec<u8>,
-    recent_ids: Vec<(Vec<u8>, u64, Timestamp)>,
+    ids: Option<CountedIds>,
+}
+
+/// Which message ids are remembered. They themselves stand in the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct CountedIds {
+    first_seq: u64,
+    last_ts: Timestamp,
+    count: u64,
+}
+
+/// What a snapshot says is there, and is not.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Missing {
+    /// Messages.
+    pub messages: Vec<RangeInclusive<u64>>,
+    /// Message ids that still count.
+    pub ids: u64,
 }
 
 /// Why some bytes are not a snapshot.
@@ -62,40 +79,65 @@ impl Stream {
         }
         put_bytes(&mut out, [&self.last_msg_id, b""]);
         put(&mut out, u64_from(self.recent_ids.len()));
-        // Hundreds of thousands at times: each a few bytes more than the id itself.
-        let mut near = (0_u64, 0_i64);
-        self.recent_ids.for_each(|id, seq, ts| {
-            put_bytes(&mut out, id);
-            put_signed(&mut out, seq.wrapping_sub(near.0).cast_signed());
-            put_signed(&mut out, ts.nanos().wrapping_sub(near.1));
-            near = (seq, ts.nanos());
-        });
+        if let Some((first_seq, last_ts)) = self.recent_ids.ends() {
+            put(&mut out, first_seq);
+            out.extend_from_slice(&last_ts.nanos().to_le_bytes());
+        }
         out
     }
 
     /// Makes exactly those messages live that `snapshot` says are, and remembers what it remembers.
     ///
     /// Loaded before were all messages that may be live ([`Stream::load`]); those that are not go to
-    /// `removed`. Returns the ranges of messages that should be live but were not loaded.
+    /// `removed`. `found` are the message ids met in the log since the first message was loaded.
     pub fn reconcile(
         &mut self,
+        now: Timestamp,
         snapshot: &Snapshot,
+        found: FoundIds,
         removed: &mut Vec<Removed>,
-    ) -> Vec<RangeInclusive<u64>> {
+    ) -> Missing {
         self.apply_remove(&[0..=snapshot.first_seq.saturating_sub(1)], removed);
         self.apply_remove(&snapshot.deleted, removed);
         self.apply_remove(&[snapshot.last_seq + 1..=u64::MAX], removed);
         self.index.end_at(snapshot.first_seq, snapshot.last_seq, snapshot.last_ts);
         self.lifetimes.rewind(&self.index);
         self.last_msg_id.clone_from(&snapshot.last_msg_id);
+        let ids = self.reconcile_ids(now, snapshot, found);
+        let is_whole = self.index.messages() == snapshot.messages;
+        let messages = if is_whole { Vec::new() } else { self.missing(snapshot) };
+        Missing { messages, ids }
+    }
+
+    /// Remembers of the ids that were found those that count; returns how many are missing.
+    fn reconcile_ids(&mut self, now: Timestamp, snapshot: &Snapshot, mut found: FoundIds) -> u64 {
+        let Some(CountedIds { first_seq, last_ts, count }) = snapshot.ids else {
+            self.recent_ids.clear();
+            return 0;
+        };
+        let n_found = if found.is_empty() {
+            self.recent_ids.forget_before(first_seq);
+            self.recent_ids.len()
+        } else {
+            self.recent_ids.for_each(|id, seq, ts, said| found.add(id, seq, ts, said));
+            found.narrow(first_seq, snapshot.last_seq);
+            self.remember_all(&found);
+            found.len()
+        };
+        let is_over = last_ts.plus(self.limits.duplicate_window) <= now;
+        if is_over { 0 } else { count.saturating_sub(u64_from(n_found)) }
+    }
+
+    /// Remembers the ids that were found, as no snapshot says which of them count.
+    pub fn remember_found(&mut self, mut found: FoundIds) {
+        self.recent_ids.for_each(|id, seq, ts, said| found.add(id, seq, ts, said));
+        found.narrow(0, u64::MAX);
+        self.remember_all(&found);
+    }
+
+    fn remember_all(&mut self, found: &FoundIds) {
         self.recent_ids.clear();
-        for (id, seq, ts) in &snapshot.recent_ids {
-            self.recent_ids.remember(id, *seq, *ts);
-        }
-        if self.index.messages() == snapshot.messages {
-            return Vec::new();
-        }
-        self.missing(snapshot)
+        found.for_each(|id, seq, ts, said| self.recent_ids.remember(id, seq, ts, said));
     }
 
     fn missing(&self, snapshot: &Snapshot) -> Vec<RangeInclusive<u64>> {
@@ -151,12 +193,10 @@ fn decode(mut bytes: &[u8]) -> Option<Snapshot> {
         behind = end;
     }
     snapshot.last_msg_id = take_bytes(input)?.to_vec();
-    let mut near = (0_u64, 0_i64);
-    for _ in 0..take(input)? {
-        let id = take_bytes(input)?.to_vec();
-        near.0 = near.0.wrapping_add(take_signed(input)?.cast_unsigned());
-        near.1 = near.1.wrapping_add(take_signed(input)?);
-        snapshot.recent_ids.push((id, near.0, Timestamp(near.1)));
+    let count = take(input)?;
+    if 0 < count {
+        let (first_seq, last_ts) = (take(input)?, take_nanos(input)?);
+        snapshot.ids = Some(CountedIds { first_seq, last_ts, count });
     }
     (input.is_empty() && snapshot.last_seq < u64::MAX).then_some(snapshot)
 }
@@ -176,20 +216,12 @@ fn take_ts(input: &mut &[u8]) -> Option<Option<Timestamp>> {
     if flag == 0 {
         return Some(None);
     }
+    let ts = take_nanos(input)?;
+    (flag == 1).then_some(Some(ts))
+}
+
+fn take_nanos(input: &mut &[u8]) -> Option<Timestamp> {
     let (nanos, rest) = input.split_first_chunk()?;
     *input = rest;
-    (flag == 1).then_some(Some(Timestamp(i64::from_le_bytes(*nanos))))
-}
-
-fn put_bytes(out: &mut Vec<u8>, [front, back]: [&[u8]; 2]) {
-    put(out, u64_from(front.len() + back.len()));
-    out.extend_from_slice(front);
-    out.extend_from_slice(back);
-}
-
-fn take_bytes<'a>(input: &mut &'a [u8]) -> Option<&'a [u8]> {
-    let len = usize_from(take(input)?);
-    let (bytes, rest) = input.split_at_checked(len)?;
-    *input = rest;
-    Some(bytes)
+    Some(Timestamp(i64::from_le_bytes(*nanos)))
 }

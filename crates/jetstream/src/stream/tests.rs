@@ -70,6 +70,7 @@ fn apply(
         payload_len,
         position: index::Position { segment: 1, offset: 2 },
         len: 1,
+        lsn: Lsn(stream.index().last_seq() + 1),
     };
     let mut removed = Vec::new();
     stream.apply_publish(&record, &mut removed);

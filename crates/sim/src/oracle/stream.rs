@@ -31,8 +31,6 @@ pub(crate) struct Id {
     pub(crate) seq: u64,
     pub(crate) at: i64,
     pub(crate) subject: String,
-    /// Of a message that nobody wanted: not kept over a restart, like the message.
-    pub(crate) volatile: bool,
 }
 
 /// A stream as it may be found.
@@ -44,8 +42,6 @@ pub(crate) struct StreamState {
     pub(crate) leaving: BTreeSet<u64>,
     pub(crate) last: u64,
     last_ts: i64,
-    /// The last message was one that nobody wanted: its time may be forgotten at a stop.
-    pub(crate) ends_unwanted: bool,
     pub(crate) ids: BTreeMap<String, Id>,
     /// Ids that were forgotten or not when the clock was set back.
     pub(crate) doubtful: BTreeSet<String>,
@@ -74,7 +70,6 @@ impl StreamState {
             leaving: BTreeSet::new(),
             last: 0,
             last_ts: i64::MIN,
-            ends_unwanted: false,
             ids: BTreeMap::new(),
             doubtful: BTreeSet::new(),
             consumers: BTreeMap::new(),
@@ -117,11 +112,10 @@ impl StreamState {
         self.settle();
         self.last += 1;
         self.last_ts = self.last_ts.max(now);
-        self.ends_unwanted = is_burned;
         msg.ts = self.last_ts;
         if let Some(name) = &msg.id {
             let (seq, at, subject) = (self.last, msg.ts, msg.subject.clone());
-            self.ids.insert(name.clone(), Id { seq, at, subject, volatile: is_burned });
+            self.ids.insert(name.clone(), Id { seq, at, subject });
         }
         if is_burned {
             return Some(self.last);

@@ -63,7 +63,6 @@ impl World {
             Op::Pull { stream, name, batch } => self.pull(stream, name, batch),
             Op::Ack { stream, name, pick, kind } => self.ack(stream, name, pick, kind),
             Op::Pass { ms } => self.driver().advance(Duration::from_millis(ms)),
-            Op::Back { .. } if !self.model.keeps_time() => (),
             Op::Back { ms } => {
                 self.model.set_back();
                 self.driver().set_back(Duration::from_millis(ms));

@@ -114,6 +114,7 @@ fn bugs_of_each_kind_are_found() {
         Mutant::UnlinkedFirst,
         Mutant::DeliveredEarly,
         Mutant::IdsForgotten,
+        Mutant::IdsNotSaidAgain,
         Mutant::AcksForgotten,
         Mutant::DeleteNotLogged,
     ] {

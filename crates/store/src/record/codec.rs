@@ -6,7 +6,7 @@ use tradewind_subject::{Timestamp, int};
 use crate::{
     ids::{ConsumerId, Lsn, StreamId},
     mutant::{self, Mutant},
-    record::{Corrupt, Ranges, Record, RemoveReason},
+    record::{Burned, Corrupt, Ranges, Record, RemoveReason},
 };
 
 /// Bytes before the fields: length, kind, zeroes, LSN, stream, previous LSN of the stream.
@@ -33,6 +33,7 @@ mod kind {
     pub(super) const STREAM_STATE: u8 = 10;
     pub(super) const CONSUMER_STATE: u8 = 11;
     pub(super) const IDLE: u8 = 17;
+    pub(super) const MESSAGE_IDS: u8 = 18;
 }
 
 /// A record with what the log added to it.
@@ -62,7 +63,7 @@ pub(crate) fn encoded_len(record: &Record<'_>) -> usize {
         Record::Publish { subject, headers, payload, .. } => {
             PUBLISH_FIELDS + subject.len() + headers.len() + payload.len()
         }
-        Record::Skip { .. } => 16,
+        Record::Skip { burned, .. } => 16 + burned.map_or(0, |it| 8 + it.id.len()),
         Record::Remove { ranges, .. } => 1 + ranges.len() * Ranges::ENTRY,
         Record::PurgeTo { .. } => 8,
         Record::StreamPut { config, .. } => config.len(),
@@ -74,6 +75,7 @@ pub(crate) fn encoded_len(record: &Record<'_>) -> usize {
         }
         Record::StreamState { state, .. } => state.len(),
         Record::ConsumerState { state, .. } => 8 + state.len(),
+        Record::MessageIds { ids, .. } => ids.len(),
     };
     HEAD + fields + CRC
 }
@@ -98,9 +100,13 @@ pub(crate) fn encode(record: &Record<'_>, lsn: Lsn, prev: Lsn, out: &mut BytesMu
             out.extend_from_slice(headers);
             out.extend_from_slice(payload);
         }
-        Record::Skip { first, last, .. } => {
+        Record::Skip { first, last, burned, .. } => {
             out.extend_from_slice(&head(kind::SKIP));
             put_u64s(out, &[first, last]);
+            if let Some(Burned { ts, id }) = burned {
+                out.extend_from_slice(&ts.0.to_le_bytes());
+                out.extend_from_slice(id);
+            }
         }
         Record::Remove { why, ranges, .. } => {
             out.extend_from_slice(&head(kind::REMOVE));
@@ -130,6 +136,7 @@ pub(crate) fn encode(record: &Record<'_>, lsn: Lsn, prev: Lsn, out: &mut BytesMu
         Record::ConsumerState { consumer, state: bytes, .. } => {
             put_consumer(out, head(kind::CONSUMER_STATE), consumer, bytes);
         }
+        Record::MessageIds { ids: bytes, .. } => put(out, head(kind::MESSAGE_IDS), bytes),
     }
     seal(out, start, len)
 }
@@ -236,12 +243,17 @@ fn fields<'a>(kind: u8, stream: StreamId, input: &mut Input<'a>) -> Result<Recor
     Ok(match kind {
         kind::PUBLISH => {
             let seq = input.u64()?;
-            let ts = Timestamp(i64::from_le_bytes(*input.array()?));
+            let ts = input.timestamp()?;
             let (subject, headers) = (input.u32()?, input.u32()?);
             let (subject, headers) = (input.take(subject)?, input.take(headers)?);
             Record::Publish { stream, seq, ts, subject, headers, payload: input.rest() }
         }
-        kind::SKIP => Record::Skip { stream, first: input.u64()?, last: input.u64()? },
+        kind::SKIP => {
+            let (first, last) = (input.u64()?, input.u64()?);
+            let has_burned = !input.0.is_empty();
+            let burned = has_burned.then(|| input.burned()).transpose()?;
+            Record::Skip { stream, first, last, burned }
+        }
         kind::REMOVE => {
             let [code] = *input.array()?;
             let why = reason(code).ok_or(Corrupt::Fields)?;
@@ -267,6 +279,7 @@ fn fields<'a>(kind: u8, stream: StreamId, input: &mut Input<'a>) -> Result<Recor
         kind::CONSUMER_STATE => {
             Record::ConsumerState { stream, consumer: input.consumer()?, state: input.rest() }
         }
+        kind::MESSAGE_IDS => Record::MessageIds { stream, ids: input.rest() },
         unknown => return Err(Corrupt::Kind(unknown)),
     })
 }
@@ -331,6 +344,14 @@ impl<'a> Input<'a> {
 
     fn u32(&mut self) -> Result<usize, Corrupt> {
         self.array().map(|bytes| int::usize_from_u32(u32::from_le_bytes(*bytes)))
+    }
+
+    fn timestamp(&mut self) -> Result<Timestamp, Corrupt> {
+        self.array().map(|bytes| Timestamp(i64::from_le_bytes(*bytes)))
+    }
+
+    fn burned(&mut self) -> Result<Burned<'a>, Corrupt> {
+        Ok(Burned { ts: self.timestamp()?, id: self.rest() })
     }
 
     fn consumer(&mut self) -> Result<ConsumerId, Corrupt> {

@@ -24,7 +24,10 @@ impl Sample {
                 let ts = Timestamp(nanos.cast_signed());
                 Record::Publish { stream, seq: last, ts, subject: x, headers: y, payload: z }
             }
-            1 => Record::Skip { stream, first, last },
+            1 => {
+                let burned = Burned { ts: Timestamp(nanos.cast_signed()), id: x };
+                Record::Skip { stream, first, last, burned: (last % 2 == 0).then_some(burned) }
+            }
             2 => Record::Remove { stream, why: RemoveReason::Rollup, ranges },
             3 => Record::PurgeTo { stream, seq: first },
             4 => Record::StreamPut { stream, config: x },
@@ -33,7 +36,8 @@ impl Sample {
             7 => Record::ConsumerGone { stream, consumer, removes: ranges },
             8 => Record::ConsumerDelta { stream, consumer, delta: x, removes: ranges },
             9 => Record::StreamState { stream, state: x },
-            _ => Record::ConsumerState { stream, consumer, state: x },
+            10 => Record::ConsumerState { stream, consumer, state: x },
+            _ => Record::MessageIds { stream, ids: x },
         }
     }
 }
@@ -41,7 +45,7 @@ impl Sample {
 fn samples() -> impl Strategy<Value = Sample> {
     let part = || prop::collection::vec(any::<u8>(), 0..40);
     let range = any::<(u64, u64)>().prop_map(|(first, last)| SeqRange { first, last });
-    (0..11_usize, any::<[u64; 4]>(), [part(), part(), part()], prop::collection::vec(range, 0..5))
+    (0..12_usize, any::<[u64; 4]>(), [part(), part(), part()], prop::collection::vec(range, 0..5))
         .prop_map(|(kind, numbers, parts, ranges)| Sample { kind, numbers, parts, ranges })
 }
 

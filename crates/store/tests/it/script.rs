@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use tradewind_store::{
-    Appended, ConsumerId, Copied, Durability, FaultDisk, Found, Kept, Log, LogOptions, Lsn,
+    Appended, Burned, ConsumerId, Copied, Durability, FaultDisk, Found, Kept, Log, LogOptions, Lsn,
     OpenError, Position, Ranges, Read, Record, RecoveryReport, RemoveReason, ReplayError, SeqRange,
     StreamId, Sweep, SweepKind, Wish, decode_message,
 };
@@ -103,7 +103,10 @@ fn fact(lsn: Lsn, record: &Record<'_>) -> Fact {
             let text = bytes(subject) ^ bytes(headers).rotate_left(9);
             (1, seq ^ ts.0.cast_unsigned() ^ text ^ bytes(payload).rotate_left(17))
         }
-        Record::Skip { first, last, .. } => (2, first ^ last.rotate_left(9)),
+        Record::Skip { first, last, burned, .. } => {
+            let burned = burned.map_or(0, |it| it.ts.0.cast_unsigned() ^ bytes(it.id));
+            (2, first ^ last.rotate_left(9) ^ burned)
+        }
         Record::Remove { ranges: removed, .. } => (3, ranges(removed)),
         Record::PurgeTo { seq, .. } => (4, seq),
         Record::StreamPut { config, .. } => (5, bytes(config)),
@@ -115,6 +118,7 @@ fn fact(lsn: Lsn, record: &Record<'_>) -> Fact {
         }
         Record::StreamState { state, .. } => (10, bytes(state)),
         Record::ConsumerState { consumer, state, .. } => (11, consumer.0 ^ bytes(state)),
+        Record::MessageIds { ids, .. } => (18, bytes(ids)),
         _ => panic!("a kind without a fact"),
     };
     Fact { lsn, stream: record.stream(), kind, sum }
@@ -270,8 +274,11 @@ impl Script {
         let seq = self.seq;
         let removed = [SeqRange::one(seq), SeqRange { first: 1, last: seq }];
         let ranges = Ranges::new(&removed);
-        let other = match self.below(9) {
-            0 => Record::Skip { stream, first: seq, last: seq + 1 },
+        let burned = Burned { ts: Timestamp(7), id: b"id" };
+        let other = match self.below(11) {
+            0 => Record::Skip { stream, first: seq, last: seq + 1, burned: None },
+            9 => Record::Skip { stream, first: seq, last: seq, burned: Some(burned) },
+            10 => Record::MessageIds { stream, ids: b"ids" },
             1 => Record::Remove { stream, why: RemoveReason::Expired, ranges },
             2 => Record::PurgeTo { stream, seq },
             3 => Record::StreamPut { stream, config: b"{\"name\":\"a\"}" },

@@ -2,13 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use tradewind_store::{ConsumerId, StreamId};
+use tradewind_store::mark::{self, Mark};
+use tradewind_store::mutant::{self, Mutant};
+use tradewind_store::{Burned, ConsumerId, Lsn, Record, ReplayError, Replayed, StreamId};
 use tradewind_subject::Timestamp;
 
-use super::stored::Stored;
+use super::Nonsense;
+use super::stored::{Stored, read_stored};
 use crate::api::config::{ConsumerConfig, StreamConfig};
 use crate::shard::slot::Slot;
-use crate::stream::Stream;
+use crate::stream::index::Removed;
+use crate::stream::publish::PublishHeaders;
+use crate::stream::{FoundIds, Missing, PublishRecord, Snapshot, Stream};
 
 /// A stream whose records are being read.
 pub(super) struct Reborn {
@@ -21,9 +26,11 @@ pub(super) struct Reborn {
     pub(super) is_begun: bool,
     /// Configurations of consumers whose state comes next.
     pub(super) consumers: BTreeMap<ConsumerId, Stored<ConsumerConfig>>,
-    /// Messages that the last snapshot counts as live and that are in no segment: they left after
-    /// it, and another snapshot says so, or they are lost.
-    pub(super) missing: Vec<std::ops::RangeInclusive<u64>>,
+    /// What the last snapshot counts and no segment has: it left after it, and another snapshot says
+    /// so, or it is lost.
+    pub(super) missing: Missing,
+    /// Message ids that no snapshot has confirmed.
+    pub(super) ids: FoundIds,
     /// Records were lost since the last snapshot.
     pub(super) is_hurt: bool,
 }
@@ -37,7 +44,8 @@ impl Reborn {
             has_config: false,
             is_begun: false,
             consumers: BTreeMap::new(),
-            missing: Vec::new(),
+            missing: Missing::default(),
+            ids: FoundIds::default(),
             is_hurt: false,
         }
     }
@@ -57,10 +65,136 @@ impl Reborn {
             };
             ranges.iter().take(8).map(show).collect::<Vec<_>>().join(", ")
         };
-        let n_ranges = self.missing.len();
+        let Missing { messages, ids } = &self.missing;
+        let n_ranges = messages.len();
         let more = if 8 < n_ranges { ", ..." } else { "" };
-        (0 < n_ranges).then(|| {
-            format!("messages {}{more} of it are missing in the store", ranges(&self.missing))
-        })
+        if 0 < n_ranges {
+            let messages = ranges(messages);
+            return Some(format!("messages {messages}{more} of it are missing in the store"));
+        }
+        (0 < *ids).then(|| format!("{ids} message ids of its duplicate window are missing"))
+    }
+
+    /// Becomes what its configuration says.
+    pub(super) fn put(
+        &mut self,
+        replayed: &Replayed<'_>,
+        config: &[u8],
+        removed: &mut Vec<Removed>,
+    ) -> Result<(), ReplayError> {
+        let id = self.slot.id;
+        let stored =
+            read_stored::<StreamConfig>(config).map_err(|why| Nonsense::Config(id.0, why))?;
+        if stored.is_new {
+            *self = Reborn {
+                slot: Slot::new(id, Stream::new(stored.config, stored.created)),
+                is_partial: false,
+                has_config: true,
+                is_begun: true,
+                ..Reborn::partial(id)
+            };
+            self.slot.snapshot = replayed.lsn;
+        } else if self.is_partial {
+            self.slot.adopt(stored.config, stored.created);
+            self.has_config = true;
+            self.is_begun = true;
+            self.slot.snapshot = replayed.lsn;
+            // Their states follow, as far as they still exist.
+            self.slot.consumers.clear();
+            self.consumers.clear();
+        } else {
+            self.slot.retention = stored.config.retention;
+            self.slot.stream.update(stored.config, removed);
+        }
+        Ok(())
+    }
+
+    /// Becomes what a snapshot says it is.
+    pub(super) fn restore(
+        &mut self,
+        now: Timestamp,
+        state: &[u8],
+        removed: &mut Vec<Removed>,
+    ) -> Result<(), ReplayError> {
+        let id = self.slot.id.0;
+        let snapshot =
+            Snapshot::decode(state).map_err(|error| Nonsense::State(id, error.to_string()))?;
+        if !self.is_begun {
+            // The first half of this snapshot was in a segment that is gone, or lost; a whole one
+            // may follow.
+            return Ok(());
+        }
+        if self.is_partial {
+            mark::hit(Mark::RestoredFromSnapshot);
+        }
+        self.is_partial = false;
+        self.is_hurt = false;
+        if mutant::enabled(Mutant::SnapshotIgnored) {
+            return Ok(());
+        }
+        let found = std::mem::take(&mut self.ids);
+        self.missing = self.slot.stream.reconcile(now, &snapshot, found, removed);
+        Ok(())
+    }
+
+    /// Takes a message in; returns the length of its record if nobody will ever need that.
+    pub(super) fn publish(
+        &mut self,
+        replayed: &Replayed<'_>,
+        removed: &mut Vec<Removed>,
+    ) -> Option<u32> {
+        let Record::Publish { seq, ts, subject, headers, .. } = replayed.record else {
+            return None;
+        };
+        if seq <= self.slot.stream.index().last_seq() {
+            // Only damage can make a sequence come twice: what of it is true, a snapshot has to say.
+            (self.is_hurt, self.is_partial, self.is_begun) = (true, true, false);
+            return Some(replayed.len);
+        }
+        let mut headers = PublishHeaders::parse(headers);
+        if mutant::enabled(Mutant::IdsForgotten) {
+            headers.msg_id = None;
+        }
+        let record = PublishRecord {
+            seq,
+            ts,
+            subject,
+            headers: &headers,
+            payload_len: replayed.payload_len,
+            position: replayed.position,
+            len: replayed.len,
+            lsn: replayed.lsn,
+        };
+        if self.is_partial {
+            self.slot.stream.load(&record);
+            // Those in cold segments that still count are said again in the log.
+            if let (Some(id), false) = (headers.msg_id, replayed.is_cold) {
+                self.ids.add([id, b""], seq, ts, replayed.lsn);
+            }
+        } else {
+            self.slot.stream.apply_publish(&record, removed);
+        }
+        None
+    }
+
+    /// Sequences without messages, or a message that nobody wanted.
+    pub(super) fn skip(&mut self, lsn: Lsn, last: u64, burned: Option<Burned<'_>>) {
+        let id = burned.map(|it| it.id).filter(|it| !it.is_empty());
+        match (burned, self.is_partial) {
+            (None, false) => self.slot.stream.apply_skip(last),
+            (Some(Burned { ts, .. }), false) => self.slot.stream.apply_burn(last, ts, id, lsn),
+            (Some(Burned { ts, .. }), true) => {
+                id.inspect(|id| self.ids.add([id, b""], last, ts, lsn));
+            }
+            (None, true) => (),
+        }
+    }
+
+    /// Message ids said again.
+    pub(super) fn take_ids(&mut self, said: Lsn, ids: &[u8]) -> Result<(), ReplayError> {
+        if self.ids.take(ids, said) {
+            return Ok(());
+        }
+        Err(Nonsense::State(self.slot.id.0, "malformed message ids".to_owned()).into())
     }
 }

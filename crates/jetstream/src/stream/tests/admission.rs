@@ -245,7 +245,7 @@ fn interest_without_a_consumer_burns_the_sequence_and_remembers_the_id() {
     let publish = Publish { subject: b"S.b", headers: &headers, payload_len: 1, is_wanted: false };
 
     let burn = stream.admit(T0, &publish);
-    stream.apply_burn(2, T0, headers.msg_id);
+    stream.apply_burn(2, T0, headers.msg_id, Lsn(2));
 
     assert_eq!(answer(burn), "burn 2");
     assert_eq!(answer(stream.admit(T0, &publish)), "duplicate 2");

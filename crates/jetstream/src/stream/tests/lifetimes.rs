@@ -238,6 +238,7 @@ fn record(stream: &mut Stream, message: (u64, i64, &'static str), load_only: boo
         payload_len: 1,
         position: index::Position { segment: 1, offset: 2 },
         len: 1,
+        lsn: Lsn(seq),
     };
     if load_only {
         stream.load(&record);
@@ -289,8 +290,10 @@ fn step(stream: &mut Stream, model: &mut Model, op: &Op) {
                 record(&mut after, (seq, model.now, "never"), true);
             }
             after.adopt(model.config.clone(), T0);
-            let missing = after.reconcile(&Snapshot::decode(&bytes).unwrap(), &mut Vec::new());
-            assert_eq!(missing, []);
+            let snapshot = Snapshot::decode(&bytes).unwrap();
+            let found = FoundIds::default();
+            let missing = after.reconcile(at(model.now), &snapshot, found, &mut Vec::new());
+            assert_eq!(missing, Missing::default());
             *stream = after;
         }
     }

@@ -12,6 +12,7 @@ fn load(stream: &mut Stream, seq: u64, subject: &str) {
         payload_len: 1,
         position: index::Position { segment: 1, offset: 2 },
         len: 1,
+        lsn: Lsn(seq),
     });
 }
 
@@ -32,6 +33,7 @@ proptest! {
         gone in prop::collection::vec((0..3000_u64, 0..400_u64), 0..12),
         skip in 0..3_u64,
         lost in prop::collection::vec(0..3000_u64, 0..4),
+        lost_ids in prop::collection::vec(0..3000_u64, 0..4),
         behind in 0..1500_u64,
     ) {
         let mut before = stream(config());
@@ -50,8 +52,14 @@ proptest! {
         for seq in (1..=count + behind).filter(|seq| !lost.contains(seq)) {
             load(&mut after, seq, subject(seq));
         }
+        let mut ids = FoundIds::default();
+        let is_kept = |seq: &u64| *seq == 1 || !lost_ids.contains(seq);
+        let is_skipped = |seq: &u64| (count + 1..=count + skip).contains(seq);
+        for seq in (1..=count + behind).rev().filter(|seq| is_kept(seq) && !is_skipped(seq)) {
+            ids.add([b"id-", seq.to_string().as_bytes()], seq, T0, Lsn(seq));
+        }
         let mut removed = Vec::new();
-        let missing = after.reconcile(&snapshot, &mut removed);
+        let Missing { messages: missing, ids } = after.reconcile(T0, &snapshot, ids, &mut removed);
 
         let expected: Vec<u64> = live(&before).into_iter().filter(|seq| !lost.contains(seq)).collect();
         prop_assert_eq!(&live(&after), &expected);
@@ -59,9 +67,13 @@ proptest! {
         let expected_missing: Vec<u64> =
             live(&before).into_iter().filter(|seq| lost.contains(seq)).collect();
         prop_assert_eq!(&missing, &expected_missing);
+        let expected_ids = (1..=count).filter(|seq| !is_kept(seq)).count();
+        prop_assert_eq!(ids, u64::try_from(expected_ids).unwrap());
         prop_assert_eq!(after.state().last_seq, before.state().last_seq);
         if missing.is_empty() {
             prop_assert_eq!(after.state(), before.state());
+        }
+        if missing.is_empty() && ids == 0 {
             prop_assert_eq!(after.snapshot(), bytes);
         }
         // It goes on as before.
@@ -76,10 +88,10 @@ proptest! {
     #[test]
     fn no_bytes_make_the_decoder_panic(bytes in prop::collection::vec(any::<u8>(), 0..80)) {
         let mut stream = stream(config());
-        let versioned: Vec<u8> = [1].into_iter().chain(bytes.iter().copied()).collect();
+        let versioned: Vec<u8> = [2].into_iter().chain(bytes.iter().copied()).collect();
         drop(Snapshot::decode(&bytes));
         if let Ok(snapshot) = Snapshot::decode(&versioned) {
-            stream.reconcile(&snapshot, &mut Vec::new());
+            stream.reconcile(T0, &snapshot, FoundIds::default(), &mut Vec::new());
         }
     }
 }

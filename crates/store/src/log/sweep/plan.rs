@@ -15,6 +15,8 @@ pub struct Sweep {
     pub log_through: Lsn,
     /// Bytes that nobody needs any more, or that the log has no longer.
     pub freed_bytes: u64,
+    /// Bytes by which the log is over its budget.
+    pub excess_bytes: u64,
 }
 
 /// What becomes of the messages that live in swept segments.
@@ -61,9 +63,10 @@ pub(super) fn plan(
     let budget = (live / 8).clamp(*limits.log_bytes.start(), *limits.log_bytes.end());
     let used: u64 = log.iter().map(|it| u64::from(it.len)).sum();
     let is_over = budget < used || limits.is_space_low;
-    drop_dead(log)
+    let sweep = drop_dead(log)
         .or_else(|| cold_sweep(cold, limits, is_kept))
-        .or_else(|| is_over.then(|| log_sweep(log, limits)).flatten())
+        .or_else(|| is_over.then(|| log_sweep(log, limits)).flatten())?;
+    Some(Sweep { excess_bytes: used.saturating_sub(budget), ..sweep })
 }
 
 fn drop_dead(log: &[SegmentInfo]) -> Option<Sweep> {
@@ -146,7 +149,7 @@ fn sweep(segments: &[SegmentInfo], kind: SweepKind) -> Option<Sweep> {
         SweepKind::Drop | SweepKind::Copy => gain(segments),
     };
     let sources = segments.iter().map(|it| it.id).collect();
-    Some(Sweep { sources, kind, log_through, freed_bytes })
+    Some(Sweep { sources, kind, log_through, freed_bytes, excess_bytes: 0 })
 }
 
 #[cfg(test)]

@@ -137,7 +137,7 @@ impl Log {
         }
         let sources = Vec::new();
         let (kind, log_through, freed_bytes) = (SweepKind::Adopt, Lsn::ZERO, 0);
-        Some(self.swap(Sweep { sources, kind, log_through, freed_bytes }, None))
+        Some(self.swap(Sweep { sources, kind, log_through, freed_bytes, excess_bytes: 0 }, None))
     }
 
     /// Takes note of a job's result. Messages that were copied can be read at both places until
