@@ -144,11 +144,25 @@ impl Conn {
 
     /// A request whose answer is JSON, such as a PubAck.
     pub(crate) fn request(&mut self, subject: &str, body: &[u8]) -> Result<Value> {
+        self.answer_to(subject, &wire::publish(subject, Some(API_INBOX), body))
+    }
+
+    /// The same with headers.
+    pub(crate) fn request_with(
+        &mut self,
+        subject: &str,
+        headers: &str,
+        body: &[u8],
+    ) -> Result<Value> {
+        self.answer_to(subject, &wire::publish_with(subject, API_INBOX, headers, body))
+    }
+
+    fn answer_to(&mut self, subject: &str, request: &[u8]) -> Result<Value> {
         if !self.api_ready {
             self.send(format!("SUB {API_INBOX} 99\r\n").as_bytes())?;
             self.api_ready = true;
         }
-        self.send(&wire::publish(subject, Some(API_INBOX), body))?;
+        self.send(request)?;
         let deadline = Instant::now() + PATIENCE;
         let mut answer = None;
         while answer.is_none() {

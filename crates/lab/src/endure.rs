@@ -3,9 +3,11 @@
 //! * `sustain`: the rate of durable publishes over a minute, against its first seconds;
 //! * `restart`: time from `exec` to the first answer with a full store, and without sidecars;
 //! * `churn`: a store through which many times its limits have gone: its size, and what a publish
-//!   takes while it is given back.
+//!   takes while it is given back;
+//! * `ids`: message ids that outlive their messages: the store's size, and that a restart knows them.
 
 mod churn;
+mod ids;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -57,6 +59,11 @@ enum Scene {
         #[arg(long, default_value_t = 32)]
         mib: u64,
     },
+    /// Messages with ids that all still count, though most of the messages are gone.
+    Ids {
+        #[arg(long, default_value_t = 5_000_000)]
+        messages: u64,
+    },
 }
 
 /// Runs the scene on each peer in turn; false if ours is beyond a bound.
@@ -68,6 +75,7 @@ pub(crate) fn run(args: &EndureArgs, peers: &[Peer]) -> Result<bool> {
             Scene::Sustain { seconds, size, window } => sustain(peer, seconds, size, window)?,
             Scene::Restart { messages, rounds } => restart(peer, messages, rounds)?,
             Scene::Churn { times, mib } => churn::run(peer, times, mib << 20)?,
+            Scene::Ids { messages } => ids::run(peer, messages)?,
         };
         held &= is_within || peer.side == crate::peer::Side::Theirs;
         figures.push(figure);

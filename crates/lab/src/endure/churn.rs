@@ -162,7 +162,7 @@ fn live(control: &mut Conn) -> Result<u64> {
 }
 
 /// Bytes of all files below a directory, as they take up the disk.
-fn files(path: &Path) -> Result<u64> {
+pub(super) fn files(path: &Path) -> Result<u64> {
     use std::os::unix::fs::MetadataExt;
     let mut bytes = 0;
     for entry in std::fs::read_dir(path)? {
