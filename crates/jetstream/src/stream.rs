@@ -109,15 +109,10 @@ impl Stream {
         self.recent_ids.bytes_through(through)
     }
 
-    /// Some message ids that no record behind `through` says, for
-    /// [`Record::MessageIds`](tradewind_store::Record::MessageIds), and their number for
-    /// [`Stream::ids_said`].
-    pub fn ids_to_say(&self, through: Lsn) -> Option<(usize, Vec<u8>)> {
-        self.recent_ids.said_through(through)
-    }
-
-    /// The record `said` says these message ids.
-    pub fn ids_said(&mut self, number: usize, said: Lsn) {
-        self.recent_ids.said_again(number, said);
+    /// Says the message ids again that no record behind `through` says: `say` gets some of them for
+    /// [`Record::MessageIds`](tradewind_store::Record::MessageIds), and returns the number of that
+    /// record, or none to end it.
+    pub fn say_ids_again(&mut self, through: Lsn, say: impl FnMut(&[u8]) -> Option<Lsn>) {
+        self.recent_ids.say_again(through, say);
     }
 }

@@ -18,7 +18,7 @@ pub(crate) const ORDERS: StreamSpec =
 pub(crate) const WORK: StreamSpec =
     StreamSpec { retention: "workqueue", ..StreamSpec::new("WORK", &["work.*"]) };
 pub(crate) const NEWS: StreamSpec =
-    StreamSpec { retention: "interest", ..StreamSpec::new("NEWS", &["news.*"]) };
+    StreamSpec { retention: "interest", window_ms: 1_500, ..StreamSpec::new("NEWS", &["news.*"]) };
 pub(crate) const STATE: StreamSpec =
     StreamSpec { max_per_subject: 2, ..StreamSpec::new("STATE", &["state.*"]) };
 pub(crate) const SHORT: StreamSpec =

@@ -293,25 +293,26 @@ impl Slot {
         bytes_max: usize,
     ) -> Said {
         self.stream.forget_expired_ids(context.now);
-        while let Some((number, ids)) = self.stream.ids_to_say(through) {
-            if bytes_max < context.log.pending_bytes() {
-                return Said::Some;
+        let (stream, snapshot, log) = (self.id, &mut self.snapshot, &mut context.log);
+        let mut said = Said::All;
+        self.stream.say_ids_again(through, |ids| {
+            if bytes_max < log.pending_bytes() {
+                said = Said::Some;
+                return None;
             }
             // They have to be in front of the snapshot that counts on them: if that is not written
             // now, then by the next sweep.
-            self.snapshot = Lsn::ZERO;
-            let said = Record::MessageIds { stream: self.id, ids: &ids };
-            let lsn = if mutant::enabled(Mutant::IdsNotSaidAgain) {
-                context.log.appended()
-            } else {
-                let Ok(appended) = self.log(context, Wish::Lazy, &said) else {
-                    return Said::Refused;
-                };
-                appended.lsn
-            };
-            self.stream.ids_said(number, lsn);
-        }
-        Said::All
+            *snapshot = Lsn::ZERO;
+            if mutant::enabled(Mutant::IdsNotSaidAgain) {
+                return Some(log.appended());
+            }
+            let appended = log.append(Wish::Lazy, &Record::MessageIds { stream, ids });
+            if appended.is_err() {
+                said = Said::Refused;
+            }
+            appended.ok().map(|it| it.lsn)
+        });
+        said
     }
 
     /// Writes all that is known of the stream and its consumers, but for the messages. Whether the
@@ -329,7 +330,7 @@ impl Slot {
                 !slot.is_logged || self.write_consumer(context, *id, slot, Wish::Lazy)
             });
         if logged {
-            self.snapshot = appended.lsn;
+            self.has_snapshot(appended.lsn);
             self.snapshot_bytes = context.log.appended_bytes() - n_before;
         }
         logged

@@ -171,7 +171,7 @@ impl<'a> Replay<'a> {
             }
             Record::Remove { ranges, .. } => remove(stream, ranges, removed),
             Record::StreamPut { config, .. } => reborn.put(replayed, config, removed)?,
-            Record::StreamState { state, .. } => reborn.restore(self.now, state, removed)?,
+            Record::StreamState { state, .. } => reborn.restore(state, removed)?,
             Record::ConsumerPut { consumer, config, .. } => {
                 self.last_id = self.last_id.max(consumer.0);
                 let stored = read_stored::<ConsumerConfig>(config)
@@ -265,7 +265,7 @@ impl Shard {
             is_closing: false,
         };
         for (id, mut reborn) in reborn {
-            match reborn.loss() {
+            match reborn.loss(now) {
                 None => shard.bring_back(id, reborn.slot),
                 Some(why) => {
                     reborn.slot.stream.remember_found(reborn.ids);

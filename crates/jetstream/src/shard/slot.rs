@@ -32,7 +32,8 @@ pub(super) struct Slot {
     /// Messages up to here may be spoken of; those up to the second with the running commit.
     pub(super) durable_seq: u64,
     pub(super) committing_seq: u64,
-    /// Where in the log its last snapshot is: before that, nothing about its state is needed.
+    /// The first record that its last snapshot needs: nothing before that says anything of its
+    /// state.
     pub(super) snapshot: Lsn,
     /// What it took in the log.
     pub(super) snapshot_bytes: u64,
@@ -96,9 +97,9 @@ impl Slot {
         self.stream.adopt(config, created);
     }
 
-    /// The first record in the log that says anything of it but a message.
-    pub(super) fn needed_from(&self) -> Lsn {
-        self.stream.ids_from().map_or(self.snapshot, |ids| ids.min(self.snapshot))
+    /// A snapshot that begins at `put` says what it is now, but for the message ids it counts.
+    pub(super) fn has_snapshot(&mut self, put: Lsn) {
+        self.snapshot = self.stream.ids_from().map_or(put, |ids| ids.min(put));
     }
 
     pub(super) fn name(&self) -> &str {

@@ -13,7 +13,7 @@
 //! The order matters: a snapshot must not count a message as live that is neither in the copy nor in
 //! a segment that stays. After a crash at any point the manifest names either the sources or the copy.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use tradewind_store::mutant::{self, Mutant};
@@ -31,6 +31,8 @@ use super::slot::Slot;
 const TURN: usize = 4096;
 /// Bytes of snapshots written in one turn.
 const TURN_BYTES: usize = 256 << 10;
+/// Bytes that wait for a commit, with which no more are written.
+const PENDING_MAX: usize = 2 << 20;
 /// How often to look whether there is something to sweep.
 const INTERVAL: Duration = Duration::from_millis(100);
 /// After a sweep that came to nothing.
@@ -56,6 +58,8 @@ enum Stage {
     Idle,
     Collect {
         sweep: Sweep,
+        /// If it is not worth it, one of these may be.
+        others: VecDeque<Sweep>,
         /// Still to look at, the next one last.
         spans: Vec<Span>,
         kept: Vec<Kept>,
@@ -100,9 +104,15 @@ impl Shard {
         if self.context.log.poisoned().is_some() {
             return false;
         }
+        let pending = self.context.log.pending_bytes();
         match std::mem::take(&mut self.sweeper.stage) {
-            Stage::Collect { sweep, spans, kept } => self.collect(sweep, spans, kept),
-            Stage::Snapshot { sweep, kept, streams } => self.snapshot(sweep, kept, streams),
+            Stage::Collect { sweep, others, spans, kept } => {
+                self.collect((sweep, others), spans, kept);
+            }
+            // What more there is waits for a commit, as publishers do.
+            Stage::Snapshot { sweep, kept, streams } if pending < PENDING_MAX => {
+                self.snapshot(sweep, kept, streams);
+            }
             Stage::Switch(plan) if !plan.moved.is_empty() => self.switch(plan),
             other => {
                 self.sweeper.stage = other;
@@ -110,7 +120,8 @@ impl Shard {
             }
         }
         match &self.sweeper.stage {
-            Stage::Collect { .. } | Stage::Snapshot { .. } => true,
+            Stage::Collect { .. } => true,
+            Stage::Snapshot { .. } => self.context.log.pending_bytes() < PENDING_MAX,
             Stage::Switch(plan) => !plan.moved.is_empty(),
             _ => false,
         }
@@ -167,7 +178,12 @@ impl Shard {
         if !self.offline.is_empty() {
             return;
         }
-        let Some(sweep) = self.context.log.plan_sweep(false) else { return };
+        self.consider(self.context.log.plan_sweeps(false).into());
+    }
+
+    /// Looks at the first of these sweeps.
+    fn consider(&mut self, mut sweeps: VecDeque<Sweep>) {
+        let Some(sweep) = sweeps.pop_front() else { return };
         let spans = match sweep.kind {
             SweepKind::Copy => {
                 let of = |id: &u32| self.context.log.spans(*id).collect::<Vec<_>>();
@@ -175,10 +191,15 @@ impl Shard {
             }
             SweepKind::Drop | SweepKind::Adopt => Vec::new(),
         };
-        self.sweeper.stage = Stage::Collect { sweep, spans, kept: Vec::new() };
+        self.sweeper.stage = Stage::Collect { sweep, others: sweeps, spans, kept: Vec::new() };
     }
 
-    fn collect(&mut self, sweep: Sweep, mut spans: Vec<Span>, mut kept: Vec<Kept>) {
+    fn collect(
+        &mut self,
+        (sweep, others): (Sweep, VecDeque<Sweep>),
+        mut spans: Vec<Span>,
+        mut kept: Vec<Kept>,
+    ) {
         let mut n_left = TURN;
         while let Some(mut span) = spans.pop() {
             let Some(slot) = self.slots.get(&span.stream) else { continue };
@@ -194,18 +215,18 @@ impl Shard {
             if let Some(seq) = next.filter(|seq| *seq <= span.last) {
                 span.first = seq;
                 spans.push(span);
-                self.sweeper.stage = Stage::Collect { sweep, spans, kept };
+                self.sweeper.stage = Stage::Collect { sweep, others, spans, kept };
                 return;
             }
         }
         let log = &self.context.log;
         let mut streams: BTreeSet<StreamId> =
             sweep.sources.iter().flat_map(|id| log.spans(*id)).map(|span| span.stream).collect();
-        let outdated = |slot: &Slot| slot.needed_from() <= sweep.log_through;
+        let outdated = |slot: &Slot| !slot.is_memory && slot.snapshot <= sweep.log_through;
         streams.extend(self.slots.iter().filter(|(_, slot)| outdated(slot)).map(|(id, _)| *id));
-        if !log.space_low() && !self.is_worth_it(&sweep, &streams) {
+        if !self.is_worth_it(&sweep, &streams) {
             self.sweeper.next = self.context.now.plus(BACKOFF);
-            return;
+            return self.consider(others);
         }
         self.sweeper.stage = Stage::Snapshot { sweep, kept, streams };
     }
@@ -213,27 +234,32 @@ impl Shard {
     /// Whether a sweep sets free much more than what it has to write for that: snapshots that fill
     /// segments of their own would be written for ever, each round to set free the one before.
     ///
-    /// Message ids leave their window in a while, and can wait for that as long as the log is small
-    /// beside them.
+    /// While the log is small beside the message ids, a sweep waits until some have left their
+    /// window. A log that is far over its budget is swept whatever it costs, or what can't be had
+    /// cheaply would keep back all behind it; without room, whatever gives any back.
     fn is_worth_it(&self, sweep: &Sweep, streams: &BTreeSet<StreamId>) -> bool {
         let slots = || streams.iter().filter_map(|id| self.slots.get(id));
         let snapshots: u64 = slots().map(|slot| slot.snapshot_bytes).sum();
         let ids: u64 = slots().map(|slot| slot.stream.ids_bytes(sweep.log_through)).sum();
         let all_ids: u64 = slots().map(|slot| slot.stream.ids_bytes(Lsn::MAX)).sum();
+        if self.context.log.space_low() {
+            return snapshots + ids < sweep.freed_bytes;
+        }
         let can_wait = sweep.excess_bytes < 2 * all_ids;
         2 * snapshots + if can_wait { 8 } else { 2 } * ids <= sweep.freed_bytes
+            || 8 * snapshots + 4 * all_ids < sweep.excess_bytes
     }
 
     fn snapshot(&mut self, sweep: Sweep, kept: Vec<Kept>, mut streams: BTreeSet<StreamId>) {
         let before = self.context.log.pending_bytes();
         while let Some(stream) = streams.pop_first() {
-            let slot = self.slots.get_mut(&stream).filter(|slot| !slot.is_memory);
-            let is_said = slot.map_or(Said::All, |slot| {
-                let said = slot.say_ids(&mut self.context, sweep.log_through, before + TURN_BYTES);
-                let is_all = said == Said::All && !slot.write_snapshot(&mut self.context);
-                if is_all { Said::Refused } else { said }
-            });
-            match is_said {
+            let Some(slot) = self.slots.get_mut(&stream) else { continue };
+            let context = &mut self.context;
+            let said = match slot.say_ids(context, sweep.log_through, before + TURN_BYTES) {
+                Said::All if !slot.write_snapshot(context) => Said::Refused,
+                said => said,
+            };
+            match said {
                 Said::All => (),
                 Said::Some => {
                     streams.insert(stream);

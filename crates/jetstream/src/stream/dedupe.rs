@@ -14,13 +14,15 @@ const SHRINK_MIN: usize = 1024;
 /// Bounds of a run of ids, which one record says again.
 const RUN_IDS: u32 = 1024;
 const RUN_BYTES: u64 = 64 << 10;
+/// What an id needs in a record besides its bytes, about.
+const ENVELOPE: u64 = 6;
 
 /// The message ids of the duplicate window, oldest first.
 ///
 /// Costs about 45 bytes an id and the id itself, which lies in one ring with the others.
 ///
 /// Each id stands in a record of the log, or else a restart forgets it. Where, is known for runs of
-/// them: before the log is cut, they are said again ([`RecentIds::said_through`]).
+/// them: before the log is cut, they are said again ([`RecentIds::say_again`]).
 #[derive(Debug, Default)]
 pub(super) struct RecentIds {
     window: Duration,
@@ -92,14 +94,19 @@ impl RecentIds {
     /// record `said` says.
     pub(super) fn remember(&mut self, id: &[u8], seq: u64, ts: Timestamp, said: Lsn) {
         self.expire(ts);
-        if self.window.is_zero() {
-            return;
+        if !self.window.is_zero() {
+            self.push(id, seq, ts, said);
         }
+    }
+
+    /// As [`RecentIds::remember`], whatever the window is.
+    pub(super) fn push(&mut self, id: &[u8], seq: u64, ts: Timestamp, said: Lsn) {
         let hash = self.hasher.hash_one(id);
         if let Some(number) = self.number(hash, id) {
-            let position = self.position(number);
-            self.entries[position].seq = seq;
-            return;
+            // It was forgotten before, and so were those in front of it: a replay does not know the
+            // time of that.
+            let known = self.entries[self.position(number)].seq;
+            self.forget_before(known + 1);
         }
         let number = self.first.wrapping_add(u32_saturating(self.len()));
         self.entries.push_back(RecentId { seq, ts, start: self.end, hash });
@@ -176,11 +183,11 @@ impl RecentIds {
         runs.map(|run| run.bytes + u64::from(run.count) * ENVELOPE).sum()
     }
 
-    /// Some ids that no record behind `through` says, encoded as a record says them again, and the
-    /// number of their run.
-    pub(super) fn said_through(&self, through: Lsn) -> Option<(usize, Vec<u8>)> {
+    /// Says the ids that no record behind `through` says again, run by run: `say` gets them encoded
+    /// for a record, and returns that record, or none to end it.
+    pub(super) fn say_again(&mut self, through: Lsn, mut say: impl FnMut(&[u8]) -> Option<Lsn>) {
         let mut position = 0;
-        for (number, run) in self.runs.iter().enumerate() {
+        for run in &mut self.runs {
             let end = position + usize_from_u32(run.count);
             if run.said <= through {
                 let mut encoder = Encoder::default();
@@ -188,17 +195,10 @@ impl RecentIds {
                     let id = id_at(&self.entries, &self.bytes, self.end, position);
                     encoder.add(id, self.entries[position].seq, self.entries[position].ts);
                 }
-                return Some((number, encoder.bytes));
+                let Some(said) = say(&encoder.bytes) else { return };
+                (run.said, run.is_together) = (said, true);
             }
             position = end;
-        }
-        None
-    }
-
-    /// The ids of a run are said by the record `said`.
-    pub(super) fn said_again(&mut self, run: usize, said: Lsn) {
-        if let Some(run) = self.runs.get_mut(run) {
-            (run.said, run.is_together) = (said, true);
         }
     }
 
@@ -250,9 +250,6 @@ impl RecentIds {
         bytes.shrink_to(bytes.len() * 2);
     }
 }
-
-/// What an id needs in a record besides its bytes, about.
-const ENVELOPE: u64 = 6;
 
 /// The id of an entry; in two parts if it crosses the end of the ring.
 fn id_at<'a>(
@@ -326,11 +323,11 @@ mod tests {
                 now += gap;
                 ids.expire(Timestamp(now));
                 let through = Lsn(lsn * share / 100);
-                while let Some((run, bytes)) = ids.said_through(through) {
+                ids.say_again(through, |bytes| {
                     lsn += 1;
-                    ids.said_again(run, Lsn(lsn));
-                    log.push((Lsn(lsn), bytes));
-                }
+                    log.push((Lsn(lsn), bytes.to_vec()));
+                    Some(Lsn(lsn))
+                });
                 prop_assert_eq!(ids.bytes_through(through), 0);
                 prop_assert!(ids.said_from().is_none_or(|said| through < said));
                 log.retain(|(at, _)| through < *at);
@@ -347,6 +344,19 @@ mod tests {
             found.for_each(|id, seq, ts, _| brought.push((id.to_vec(), seq, ts)));
             prop_assert_eq!(brought, expected);
         }
+    }
+
+    #[test]
+    fn an_id_that_comes_again_was_forgotten_with_those_before_it() {
+        let mut ids = RecentIds::new(Duration::from_micros(1));
+        for (seq, id) in (1..).zip(["w", "x", "y", "x", "z"]) {
+            ids.remember(id.as_bytes(), seq, Timestamp(0), Lsn(seq));
+        }
+
+        let mut listed = Vec::new();
+        ids.for_each(|id, seq, _, _| listed.push((id.concat(), seq)));
+        assert_eq!(listed, [(b"y".to_vec(), 3), (b"x".to_vec(), 4), (b"z".to_vec(), 5)]);
+        assert_eq!((ids.find(Timestamp(0), b"x"), ids.find(Timestamp(0), b"w")), (Some(4), None));
     }
 
     #[test]

@@ -7,14 +7,14 @@ use tradewind_subject::{
 };
 
 /// Message ids that stand in the log before the snapshot that says which of them count.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FoundIds {
     /// In the order they were found, until [`FoundIds::narrow`].
     entries: Vec<FoundId>,
     bytes: Vec<u8>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct FoundId {
     seq: u64,
     ts: Timestamp,
@@ -52,8 +52,13 @@ impl FoundIds {
     pub fn narrow(&mut self, first: u64, last: u64) {
         self.entries.retain(|entry| (first..=last).contains(&entry.seq));
         // Of the same, the one that was said last: it stays longest.
-        self.entries.sort_unstable_by(|a, b| (a.seq, b.said).cmp(&(b.seq, a.said)));
+        self.entries.sort_unstable_by(|a, b| a.seq.cmp(&b.seq).then(b.said.cmp(&a.said)));
         self.entries.dedup_by_key(|entry| entry.seq);
+    }
+
+    /// The sequence of the first and the time of the last.
+    pub(super) fn ends(&self) -> Option<(u64, Timestamp)> {
+        Some((self.entries.first()?.seq, self.entries.last()?.ts))
     }
 
     /// How many there are.

@@ -1,5 +1,6 @@
 use std::ops::RangeInclusive;
 
+use tradewind_store::Lsn;
 use tradewind_subject::{
     Timestamp,
     int::u64_from,
@@ -10,6 +11,8 @@ use super::{FoundIds, Stream, index::Removed};
 
 /// First byte of every snapshot.
 const VERSION: u8 = 2;
+/// Has the message ids themselves.
+const VERSION_WITH_IDS: u8 = 1;
 
 /// The state of a stream, apart from its messages: which of them are live, and what else it remembers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,6 +29,8 @@ pub struct Snapshot {
     pub deleted: Vec<RangeInclusive<u64>>,
     last_msg_id: Vec<u8>,
     ids: Option<CountedIds>,
+    /// Message ids that nothing else may say.
+    said: FoundIds,
 }
 
 /// Which message ids are remembered. They themselves stand in the log.
@@ -41,8 +46,10 @@ struct CountedIds {
 pub struct Missing {
     /// Messages.
     pub messages: Vec<RangeInclusive<u64>>,
-    /// Message ids that still count.
+    /// Message ids.
     pub ids: u64,
+    /// Until when they count.
+    pub ids_until: Timestamp,
 }
 
 /// Why some bytes are not a snapshot.
@@ -89,10 +96,9 @@ impl Stream {
     /// Makes exactly those messages live that `snapshot` says are, and remembers what it remembers.
     ///
     /// Loaded before were all messages that may be live ([`Stream::load`]); those that are not go to
-    /// `removed`. `found` are the message ids met in the log since the first message was loaded.
+    /// `removed`. `found` are message ids that the log said and that are not remembered yet.
     pub fn reconcile(
         &mut self,
-        now: Timestamp,
         snapshot: &Snapshot,
         found: FoundIds,
         removed: &mut Vec<Removed>,
@@ -103,18 +109,20 @@ impl Stream {
         self.index.end_at(snapshot.first_seq, snapshot.last_seq, snapshot.last_ts);
         self.lifetimes.rewind(&self.index);
         self.last_msg_id.clone_from(&snapshot.last_msg_id);
-        let ids = self.reconcile_ids(now, snapshot, found);
+        let (ids, ids_until) = self.reconcile_ids(snapshot, found);
         let is_whole = self.index.messages() == snapshot.messages;
         let messages = if is_whole { Vec::new() } else { self.missing(snapshot) };
-        Missing { messages, ids }
+        Missing { messages, ids, ids_until }
     }
 
-    /// Remembers of the ids that were found those that count; returns how many are missing.
-    fn reconcile_ids(&mut self, now: Timestamp, snapshot: &Snapshot, mut found: FoundIds) -> u64 {
+    /// Remembers of the ids that were found those that count; returns how many are missing, and
+    /// until when they count.
+    fn reconcile_ids(&mut self, snapshot: &Snapshot, mut found: FoundIds) -> (u64, Timestamp) {
         let Some(CountedIds { first_seq, last_ts, count }) = snapshot.ids else {
             self.recent_ids.clear();
-            return 0;
+            return (0, Timestamp::MIN);
         };
+        snapshot.said.for_each(|id, seq, ts, said| found.add([id, b""], seq, ts, said));
         let n_found = if found.is_empty() {
             self.recent_ids.forget_before(first_seq);
             self.recent_ids.len()
@@ -124,8 +132,8 @@ impl Stream {
             self.remember_all(&found);
             found.len()
         };
-        let is_over = last_ts.plus(self.limits.duplicate_window) <= now;
-        if is_over { 0 } else { count.saturating_sub(u64_from(n_found)) }
+        let until = last_ts.plus(self.limits.duplicate_window);
+        (count.saturating_sub(u64_from(n_found)), until)
     }
 
     /// Remembers the ids that were found, as no snapshot says which of them count.
@@ -137,7 +145,7 @@ impl Stream {
 
     fn remember_all(&mut self, found: &FoundIds) {
         self.recent_ids.clear();
-        found.for_each(|id, seq, ts, said| self.recent_ids.remember(id, seq, ts, said));
+        found.for_each(|id, seq, ts, said| self.recent_ids.push(id, seq, ts, said));
     }
 
     fn missing(&self, snapshot: &Snapshot) -> Vec<RangeInclusive<u64>> {
@@ -166,14 +174,16 @@ impl Snapshot {
     /// [`SnapshotError`]; never more memory than a small multiple of the input.
     pub fn decode(bytes: &[u8]) -> Result<Snapshot, SnapshotError> {
         match bytes.split_first() {
-            Some((&VERSION, rest)) => decode(rest).ok_or(SnapshotError::Malformed),
+            Some((&version @ (VERSION | VERSION_WITH_IDS), rest)) => {
+                decode(version, rest).ok_or(SnapshotError::Malformed)
+            }
             Some((&version, _)) => Err(SnapshotError::Version { version }),
             None => Err(SnapshotError::Malformed),
         }
     }
 }
 
-fn decode(mut bytes: &[u8]) -> Option<Snapshot> {
+fn decode(version: u8, mut bytes: &[u8]) -> Option<Snapshot> {
     let input = &mut bytes;
     let mut snapshot = Snapshot {
         first_seq: take(input)?,
@@ -194,7 +204,14 @@ fn decode(mut bytes: &[u8]) -> Option<Snapshot> {
     }
     snapshot.last_msg_id = take_bytes(input)?.to_vec();
     let count = take(input)?;
-    if 0 < count {
+    if version == VERSION_WITH_IDS {
+        let is_whole = snapshot.said.take(std::mem::take(input), Lsn::ZERO);
+        let (first_seq, last_ts) = snapshot.said.ends().unwrap_or((0, Timestamp::MIN));
+        snapshot.ids = (0 < count).then_some(CountedIds { first_seq, last_ts, count });
+        if !is_whole || u64_from(snapshot.said.len()) != count {
+            return None;
+        }
+    } else if 0 < count {
         let (first_seq, last_ts) = (take(input)?, take_nanos(input)?);
         snapshot.ids = Some(CountedIds { first_seq, last_ts, count });
     }

@@ -56,16 +56,16 @@ impl Log {
         all.map(|segment| u64::from(segment.capacity)).sum()
     }
 
-    /// What to sweep next; none while a sweep is under way, or if nothing is worth it.
+    /// What may be swept next, the most urgent first; none while a sweep is under way.
     ///
     /// `keeps_damage` is whether somebody may still want to look at what was found damaged.
-    pub fn plan_sweep(&self, keeps_damage: bool) -> Option<Sweep> {
+    pub fn plan_sweeps(&self, keeps_damage: bool) -> Vec<Sweep> {
         if self.sweeping
             || self.inspecting
             || self.poison.is_some()
             || self.files.manifest.is_none()
         {
-            return None;
+            return Vec::new();
         }
         let is_ready = |info: &SegmentInfo| {
             info.role == Role::Cold || self.sealed_through.is_some_and(|through| info.id <= through)

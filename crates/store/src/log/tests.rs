@@ -177,7 +177,7 @@ fn a_record_that_is_too_long_is_refused_and_leaves_no_trace() {
 
 /// Gives back all segments that nothing lives in.
 fn drop_dead(log: &mut Log) {
-    let sweep = log.plan_sweep(true).unwrap();
+    let sweep = log.plan_sweeps(true).remove(0);
     assert_eq!(sweep.kind, SweepKind::Drop);
     let sources = sweep.sources.clone();
     let job = log.swap(sweep, None);
@@ -194,7 +194,7 @@ fn a_segment_is_given_back_only_when_nothing_lives_there() {
     let second = append(&mut log, 2, &[0; 3000]);
     let id = first.position.segment;
     commit(&mut log, Durability::Sync);
-    assert_eq!(log.plan_sweep(true), None);
+    assert_eq!(log.plan_sweeps(true), []);
 
     log.released(first.position, first.len);
     drop_dead(&mut log);

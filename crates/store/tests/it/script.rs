@@ -345,7 +345,7 @@ impl Script {
             self.log().released(message.at, message.len);
         }
         for _ in 0..3 {
-            let Some(sweep) = self.log().plan_sweep(true) else { break };
+            let Some(sweep) = self.log().plan_sweeps(true).into_iter().next() else { break };
             self.sweep_as(sweep)?;
         }
         Ok(())

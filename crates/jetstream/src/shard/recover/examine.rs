@@ -64,7 +64,7 @@ impl Shard {
                 first_seq: index.first_seq(),
                 last_seq: index.last_seq(),
                 consumers: reborn.slot.consumers.len(),
-                loss: reborn.loss(),
+                loss: reborn.loss(now),
             }
         };
         let streams = replay.slots.iter().map(stream).collect();

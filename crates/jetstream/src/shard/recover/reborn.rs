@@ -24,6 +24,8 @@ pub(super) struct Reborn {
     pub(super) has_config: bool,
     /// The first half of a snapshot was read, so that the second one counts.
     pub(super) is_begun: bool,
+    /// Where that is.
+    begun_at: Lsn,
     /// Configurations of consumers whose state comes next.
     pub(super) consumers: BTreeMap<ConsumerId, Stored<ConsumerConfig>>,
     /// What the last snapshot counts and no segment has: it left after it, and another snapshot says
@@ -43,6 +45,7 @@ impl Reborn {
             is_partial: true,
             has_config: false,
             is_begun: false,
+            begun_at: Lsn::ZERO,
             consumers: BTreeMap::new(),
             missing: Missing::default(),
             ids: FoundIds::default(),
@@ -51,7 +54,7 @@ impl Reborn {
     }
 
     /// What is known to be lost.
-    pub(super) fn loss(&self) -> Option<String> {
+    pub(super) fn loss(&self, now: Timestamp) -> Option<String> {
         if self.is_hurt {
             return Some("records of it were damaged in the store".to_owned());
         }
@@ -65,14 +68,15 @@ impl Reborn {
             };
             ranges.iter().take(8).map(show).collect::<Vec<_>>().join(", ")
         };
-        let Missing { messages, ids } = &self.missing;
+        let Missing { messages, ids, ids_until } = &self.missing;
         let n_ranges = messages.len();
         let more = if 8 < n_ranges { ", ..." } else { "" };
         if 0 < n_ranges {
             let messages = ranges(messages);
             return Some(format!("messages {messages}{more} of it are missing in the store"));
         }
-        (0 < *ids).then(|| format!("{ids} message ids of its duplicate window are missing"))
+        let ids_count = 0 < *ids && now < *ids_until;
+        ids_count.then(|| format!("{ids} message ids of its duplicate window are missing"))
     }
 
     /// Becomes what its configuration says.
@@ -91,14 +95,14 @@ impl Reborn {
                 is_partial: false,
                 has_config: true,
                 is_begun: true,
+                begun_at: replayed.lsn,
                 ..Reborn::partial(id)
             };
             self.slot.snapshot = replayed.lsn;
         } else if self.is_partial {
             self.slot.adopt(stored.config, stored.created);
             self.has_config = true;
-            self.is_begun = true;
-            self.slot.snapshot = replayed.lsn;
+            (self.is_begun, self.begun_at) = (true, replayed.lsn);
             // Their states follow, as far as they still exist.
             self.slot.consumers.clear();
             self.consumers.clear();
@@ -112,7 +116,6 @@ impl Reborn {
     /// Becomes what a snapshot says it is.
     pub(super) fn restore(
         &mut self,
-        now: Timestamp,
         state: &[u8],
         removed: &mut Vec<Removed>,
     ) -> Result<(), ReplayError> {
@@ -133,7 +136,8 @@ impl Reborn {
             return Ok(());
         }
         let found = std::mem::take(&mut self.ids);
-        self.missing = self.slot.stream.reconcile(now, &snapshot, found, removed);
+        self.missing = self.slot.stream.reconcile(&snapshot, found, removed);
+        self.slot.has_snapshot(self.begun_at);
         Ok(())
     }
 
@@ -180,19 +184,27 @@ impl Reborn {
     /// Sequences without messages, or a message that nobody wanted.
     pub(super) fn skip(&mut self, lsn: Lsn, last: u64, burned: Option<Burned<'_>>) {
         let id = burned.map(|it| it.id).filter(|it| !it.is_empty());
-        match (burned, self.is_partial) {
-            (None, false) => self.slot.stream.apply_skip(last),
-            (Some(Burned { ts, .. }), false) => self.slot.stream.apply_burn(last, ts, id, lsn),
-            (Some(Burned { ts, .. }), true) => {
+        let stream = &mut self.slot.stream;
+        if last <= stream.index().last_seq() {
+            // Only damage can do that; see above.
+            (self.is_hurt, self.is_partial, self.is_begun) = (true, true, false);
+            return;
+        }
+        match burned {
+            None => stream.apply_skip(last),
+            Some(Burned { ts, .. }) if !self.is_partial => stream.apply_burn(last, ts, id, lsn),
+            Some(Burned { ts, .. }) => {
+                stream.apply_burn(last, ts, None, lsn);
                 id.inspect(|id| self.ids.add([id, b""], last, ts, lsn));
             }
-            (None, true) => (),
         }
     }
 
     /// Message ids said again.
     pub(super) fn take_ids(&mut self, said: Lsn, ids: &[u8]) -> Result<(), ReplayError> {
-        if self.ids.take(ids, said) {
+        // A snapshot that found all it counts on needs no more of them.
+        let is_needed = self.is_partial || 0 < self.missing.ids;
+        if !is_needed || self.ids.take(ids, said) {
             return Ok(());
         }
         Err(Nonsense::State(self.slot.id.0, "malformed message ids".to_owned()).into())

@@ -59,7 +59,7 @@ proptest! {
             ids.add([b"id-", seq.to_string().as_bytes()], seq, T0, Lsn(seq));
         }
         let mut removed = Vec::new();
-        let Missing { messages: missing, ids } = after.reconcile(T0, &snapshot, ids, &mut removed);
+        let Missing { messages: missing, ids, .. } = after.reconcile(&snapshot, ids, &mut removed);
 
         let expected: Vec<u64> = live(&before).into_iter().filter(|seq| !lost.contains(seq)).collect();
         prop_assert_eq!(&live(&after), &expected);
@@ -86,12 +86,15 @@ proptest! {
     }
 
     #[test]
-    fn no_bytes_make_the_decoder_panic(bytes in prop::collection::vec(any::<u8>(), 0..80)) {
+    fn no_bytes_make_the_decoder_panic(
+        bytes in prop::collection::vec(any::<u8>(), 0..80),
+        version in 1..=2_u8,
+    ) {
         let mut stream = stream(config());
-        let versioned: Vec<u8> = [2].into_iter().chain(bytes.iter().copied()).collect();
+        let versioned: Vec<u8> = [version].into_iter().chain(bytes.iter().copied()).collect();
         drop(Snapshot::decode(&bytes));
         if let Ok(snapshot) = Snapshot::decode(&versioned) {
-            stream.reconcile(T0, &snapshot, FoundIds::default(), &mut Vec::new());
+            stream.reconcile(&snapshot, FoundIds::default(), &mut Vec::new());
         }
     }
 }
@@ -110,6 +113,23 @@ fn a_truncated_snapshot_is_refused() {
         assert_eq!(error, SnapshotError::Malformed, "{len}");
     }
     assert_eq!(Snapshot::decode(&[9, 0]).unwrap_err(), SnapshotError::Version { version: 9 });
+}
+
+#[test]
+fn a_snapshot_with_the_ids_themselves_is_understood() {
+    // First, last, no time, no messages, no gaps, no last id; two ids: of 5 at 3 ns and of 6.
+    let bytes = [1, 7, 6, 0, 0, 0, 0, 2, 1, b'a', 10, 6, 2, b'b', b'c', 2, 0];
+    let mut stream = stream(config());
+
+    let snapshot = Snapshot::decode(&bytes).unwrap();
+    let missing = stream.reconcile(&snapshot, FoundIds::default(), &mut Vec::new());
+
+    assert_eq!((missing.messages, missing.ids), (vec![], 0));
+    assert_eq!(stream.ids_from(), Some(Lsn::ZERO));
+    let admitted = admit_at(&stream, Timestamp(4), "S.a", &["Nats-Msg-Id: bc"], 1);
+    assert_eq!(admitted, Ok(Admission::Duplicate { seq: 6 }));
+    let miscounted = bytes.map(|byte| if byte == 2 { 3 } else { byte });
+    assert!(Snapshot::decode(&miscounted).is_err());
 }
 
 #[test]

@@ -48,13 +48,13 @@ pub(super) struct Limits<'a> {
     pub(super) is_space_low: bool,
 }
 
-/// Decides, from the sealed segments in their order; those that are kept stay where they are, and
-/// so does what comes after them in the log.
+/// Decides, from the sealed segments in their order, the most urgent first; those that are kept
+/// stay where they are, and so does what comes after them in the log.
 pub(super) fn plan(
     segments: &[SegmentInfo],
     limits: &Limits<'_>,
     is_kept: impl Fn(&SegmentInfo) -> bool + Copy,
-) -> Option<Sweep> {
+) -> Vec<Sweep> {
     let n_cold = segments.iter().take_while(|it| it.role == Role::Cold).count();
     let (cold, log) = segments.split_at(n_cold);
     let n_free = log.iter().take_while(|it| !is_kept(it)).count();
@@ -63,10 +63,9 @@ pub(super) fn plan(
     let budget = (live / 8).clamp(*limits.log_bytes.start(), *limits.log_bytes.end());
     let used: u64 = log.iter().map(|it| u64::from(it.len)).sum();
     let is_over = budget < used || limits.is_space_low;
-    let sweep = drop_dead(log)
-        .or_else(|| cold_sweep(cold, limits, is_kept))
-        .or_else(|| is_over.then(|| log_sweep(log, limits)).flatten())?;
-    Some(Sweep { excess_bytes: used.saturating_sub(budget), ..sweep })
+    let of_log = is_over.then(|| log_sweep(log, limits)).flatten();
+    let all = [drop_dead(log), cold_sweep(cold, limits, is_kept), of_log].into_iter().flatten();
+    all.map(|sweep| Sweep { excess_bytes: used.saturating_sub(budget), ..sweep }).collect()
 }
 
 fn drop_dead(log: &[SegmentInfo]) -> Option<Sweep> {
@@ -175,7 +174,7 @@ mod tests {
     fn plan_of(segments: &[SegmentInfo], is_space_low: bool) -> Option<Sweep> {
         let log_bytes = &(25_000..=100_000);
         let limits = Limits { log_bytes, segment_bytes: 10_000, is_space_low };
-        plan(segments, &limits, |it| it.is_damaged)
+        plan(segments, &limits, |it| it.is_damaged).into_iter().next()
     }
 
     fn check(of: &[(Role, u64)], is_space_low: bool, expected: Option<(&[u32], SweepKind)>) {
