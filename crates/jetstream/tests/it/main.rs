@@ -9,6 +9,8 @@ mod fixture;
 #[cfg(test)]
 mod help;
 #[cfg(test)]
+mod ids;
+#[cfg(test)]
 mod levels;
 #[cfg(test)]
 mod lifetimes;
