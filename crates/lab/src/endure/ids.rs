@@ -70,7 +70,7 @@ pub(super) fn run(peer: &Peer, count: u64) -> Result<(bool, Value)> {
         "largest": largest, "bound": bound, "back_ms": back.as_secs_f64() * 1e3,
         "known": is_known,
     });
-    Ok((is_known && largest <= bound, figure))
+    Ok((is_known && used <= bound, figure))
 }
 
 fn message(number: u64) -> Vec<u8> {
