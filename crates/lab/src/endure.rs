@@ -93,6 +93,19 @@ fn store() -> Result<(tempfile::TempDir, Setup)> {
     Ok((store, Setup { jetstream: true, store: path, patience, ..Setup::default() }))
 }
 
+/// Bytes of all files below a directory, as they take up the disk.
+fn files(path: &Path) -> Result<u64> {
+    use std::os::unix::fs::MetadataExt;
+    let mut bytes = 0;
+    for entry in std::fs::read_dir(path)? {
+        let entry = entry?;
+        // It may be gone by now.
+        let Ok(metadata) = entry.metadata() else { continue };
+        bytes += if metadata.is_dir() { files(&entry.path())? } else { metadata.blocks() * 512 };
+    }
+    Ok(bytes)
+}
+
 /// The least rate there may be after the first seconds, as a share of theirs.
 const SUSTAINED: f64 = 0.8;
 /// Seconds that make a rate.

@@ -217,17 +217,15 @@ fn publish(server: &Server, load: Load, count: u64) -> Result<Duration> {
     let line = |subject: &str, reply: &str, number: u64| {
         wire::publish(subject, Some(reply), format!("{MARKER}{number:012}{:96}", "").as_bytes())
     };
-    let windowed = |window: usize, lines: Vec<Vec<u8>>| {
+    let windowed = |window: usize, subject: &dyn Fn(u64) -> String| {
+        let lines: Vec<Vec<u8>> = (1..=count).map(|n| line(&subject(n), INBOX, n)).collect();
         WindowedPublisher::with_lines(server, INBOX, Lines::joined(&lines)?, window)?
             .run_count(count)
     };
     let done = match load {
-        Load::Window(window) => {
-            windowed(window, (1..=count).map(|n| line(SUBJECT, INBOX, n)).collect())?
-        }
+        Load::Window(window) => windowed(window, &|_| SUBJECT.to_owned())?,
         Load::Spread { streams, window } => {
-            let subject = |n: u64| format!("{SUBJECT}.{:06}", n % num::wide(streams));
-            windowed(window, (1..=count).map(|n| line(&subject(n), INBOX, n)).collect())?
+            windowed(window, &|n| format!("{SUBJECT}.{:06}", n % num::wide(streams)))?
         }
         Load::Connections(connections) => {
             let line = |index, sent: u64| line(SUBJECT, &format!("_INBOX.crowd.{index}"), sent + 1);

@@ -127,25 +127,24 @@ impl Stream {
             self.recent_ids.forget_before(first_seq);
             self.recent_ids.len()
         } else {
-            self.recent_ids.for_each(|id, seq, ts, said| found.add(id, seq, ts, said));
-            found.narrow(first_seq, snapshot.last_seq);
-            self.remember_all(&found);
-            found.len()
+            self.remember_of(found, first_seq, snapshot.last_seq)
         };
         let until = last_ts.plus(self.limits.duplicate_window);
         (count.saturating_sub(u64_from(n_found)), until)
     }
 
     /// Remembers the ids that were found, as no snapshot says which of them count.
-    pub fn remember_found(&mut self, mut found: FoundIds) {
-        self.recent_ids.for_each(|id, seq, ts, said| found.add(id, seq, ts, said));
-        found.narrow(0, u64::MAX);
-        self.remember_all(&found);
+    pub fn remember_found(&mut self, found: FoundIds) {
+        self.remember_of(found, 0, u64::MAX);
     }
 
-    fn remember_all(&mut self, found: &FoundIds) {
+    /// Remembers of all ids those of sequences from `first` to `last`; returns how many.
+    fn remember_of(&mut self, mut found: FoundIds, first: u64, last: u64) -> usize {
+        self.recent_ids.for_each(|id, seq, ts, said| found.add(id, seq, ts, said));
+        found.narrow(first, last);
         self.recent_ids.clear();
         found.for_each(|id, seq, ts, said| self.recent_ids.push(id, seq, ts, said));
+        found.len()
     }
 
     fn missing(&self, snapshot: &Snapshot) -> Vec<RangeInclusive<u64>> {

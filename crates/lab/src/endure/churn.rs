@@ -1,6 +1,5 @@
 //! Much goes through a store, little stays.
 
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -46,13 +45,13 @@ pub(super) fn run(peer: &Peer, times: u64, limit: u64) -> Result<(bool, Value)> 
         aged.run_count(count)?;
         purged.run_count(count)?;
         control.api("STREAM.PURGE.PURGED", &Value::Null)?;
-        largest = largest.max(files(store.path())?);
+        largest = largest.max(super::files(store.path())?);
     }
     let churned = began.elapsed();
     let busy = probe(&server, QUIET)?;
     // What is given back in the background is given back.
     std::thread::sleep(Duration::from_secs(10));
-    let (live, used) = (live(&mut control)?, files(store.path())?);
+    let (live, used) = (live(&mut control)?, super::files(store.path())?);
     let bound = 2 * live + SPARE_BYTES;
     let (side, mib) = (peer.side.name(), |bytes: u64| bytes >> 20);
     out::say(&format!(
@@ -157,19 +156,6 @@ fn live(control: &mut Conn) -> Result<u64> {
     for name in ["WORK", "KV_churn", "AGED", "PURGED", "PROBE"] {
         let info = control.api(&format!("STREAM.INFO.{name}"), &Value::Null)?;
         bytes += info["state"]["bytes"].as_u64().unwrap_or(0);
-    }
-    Ok(bytes)
-}
-
-/// Bytes of all files below a directory, as they take up the disk.
-pub(super) fn files(path: &Path) -> Result<u64> {
-    use std::os::unix::fs::MetadataExt;
-    let mut bytes = 0;
-    for entry in std::fs::read_dir(path)? {
-        let entry = entry?;
-        // It may be gone by now.
-        let Ok(metadata) = entry.metadata() else { continue };
-        bytes += if metadata.is_dir() { files(&entry.path())? } else { metadata.blocks() * 512 };
     }
     Ok(bytes)
 }

@@ -20,6 +20,7 @@ const SPARE_BYTES: u64 = 512 << 20;
 const ID_BYTES: u64 = 28;
 
 pub(super) fn run(peer: &Peer, count: u64) -> Result<(bool, Value)> {
+    let count = count.next_multiple_of(ROUND);
     let (store, setup) = super::store()?;
     let mut server = peer.start(&setup)?;
     // All ids count until the end.
@@ -30,16 +31,16 @@ pub(super) fn run(peer: &Peer, count: u64) -> Result<(bool, Value)> {
     server.connect()?.api(&format!("STREAM.CREATE.{STREAM}"), &config)?;
     let began = Instant::now();
     let mut largest = 0;
-    for round in 0..count.div_ceil(ROUND) {
+    for round in 0..count / ROUND {
         let lines: Vec<Vec<u8>> = (0..ROUND).map(|n| message(round * ROUND + n)).collect();
         let lines = Lines::joined(&lines)?;
         WindowedPublisher::with_lines(&server, INBOX, lines, WINDOW)?.run_count(ROUND)?;
-        largest = largest.max(super::churn::files(store.path())?);
+        largest = largest.max(super::files(store.path())?);
     }
     let took = began.elapsed();
     // What is given back in the background is given back.
     std::thread::sleep(Duration::from_secs(5));
-    let used = super::churn::files(store.path())?;
+    let used = super::files(store.path())?;
     let bound = 4 * count * ID_BYTES + SPARE_BYTES;
     server.kill()?;
     let began = Instant::now();

@@ -121,7 +121,7 @@ pub(super) fn unquote(raw: &[u8]) -> String {
     lossy(&bytes)
 }
 
-/// `\uXXXX`, or a pair of them, at the start of `bytes`: the character and the bytes used.
+/// `\u` and four hex digits, or a pair of that, at the start of `bytes`: the character and the bytes used.
 fn unescape(bytes: &[u8]) -> (char, usize) {
     let Some(first) = hex(bytes) else { return (char::REPLACEMENT_CHARACTER, 6) };
     if let Some(char) = char::from_u32(first) {
