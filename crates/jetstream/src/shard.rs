@@ -12,6 +12,7 @@ mod commit;
 mod consumers;
 mod context;
 mod control;
+mod groups;
 mod offline;
 mod outgoing;
 mod publish;
@@ -62,7 +63,7 @@ pub enum Inbound<'a> {
 /// The state machine of one shard.
 #[derive(Debug)]
 pub struct Shard {
-    slots: BTreeMap<StreamId, Slot>,
+    slots: BTreeMap<StreamId, Box<Slot>>,
     names: BTreeMap<String, StreamId>,
     offline: BTreeMap<StreamId, Offline>,
     sweeper: Sweeper,
@@ -78,11 +79,11 @@ impl Shard {
     /// Takes in one message.
     pub fn handle(&mut self, now: Timestamp, inbound: Inbound<'_>) {
         self.context.now = now;
-        match inbound {
+        match &inbound {
             Inbound::Capture { stream, publish } => {
-                if let Some(slot) = self.slots.get_mut(&stream) {
-                    slot.capture(&mut self.context, &publish);
-                } else if let Some(offline) = self.offline.get(&stream) {
+                if let Some(slot) = self.slots.get_mut(stream) {
+                    slot.capture(&mut self.context, publish);
+                } else if let Some(offline) = self.offline.get(stream) {
                     let error = ApiError::stream_offline_reason(&offline.why);
                     let out = &mut self.context.out;
                     if !publish.reply.is_empty() {
@@ -91,7 +92,7 @@ impl Shard {
                     }
                 }
             }
-            Inbound::Control { publish, no_responders } => self.control(&publish, no_responders),
+            Inbound::Control { publish, no_responders } => self.control(publish, *no_responders),
         }
     }
 

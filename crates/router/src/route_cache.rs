@@ -1,13 +1,15 @@
+use std::hash::BuildHasher as _;
 use std::sync::Arc;
 
-use tradewind_subject::SeededMap;
+use tradewind_subject::int::{u64_from, usize_from};
+use tradewind_subject::{SeededMap, SeededState};
 
 use crate::interest::{Fanout, Generation, Generations};
 
-/// Subjects remembered at most; the cache starts over when it is full.
-const SUBJECTS_MAX: usize = 1024;
-/// Places that remember which subject came once.
-const N_SEEN: usize = 1024;
+/// Subjects remembered at most.
+const SUBJECTS_MAX: usize = 4096;
+/// Words of bits that say which subjects came once.
+const SEEN_WORDS: usize = 512;
 
 /// What one publisher knows of the interest in the subjects it publishes to.
 ///
@@ -16,9 +18,15 @@ const N_SEEN: usize = 1024;
 /// do not push out the others.
 #[derive(Debug)]
 pub struct RouteCache<T> {
-    last: Option<(Box<[u8]>, Known<T>)>,
+    last: Option<Known<T>>,
+    last_subject: Vec<u8>,
     known: SeededMap<Box<[u8]>, Known<T>>,
-    seen: Option<Box<[u32; N_SEEN]>>,
+    /// Subjects that found no room since it was full.
+    n_refused: usize,
+    /// A Bloom filter with two bits a subject, started over after as many as the cache holds; the
+    /// doorkeeper of TinyLFU (Einziger, Friedman, Manes 2017).
+    seen: Option<Box<[u64; SEEN_WORDS]>>,
+    n_seen: usize,
 }
 
 #[derive(Debug)]
@@ -35,7 +43,14 @@ impl<T> Clone for Known<T> {
 
 impl<T> Default for RouteCache<T> {
     fn default() -> RouteCache<T> {
-        RouteCache { last: None, known: SeededMap::default(), seen: None }
+        RouteCache {
+            last: None,
+            last_subject: Vec::new(),
+            known: SeededMap::default(),
+            n_refused: 0,
+            seen: None,
+            n_seen: 0,
+        }
     }
 }
 
@@ -48,8 +63,8 @@ impl<T> RouteCache<T> {
         generations: &Generations,
         look_up: impl FnOnce() -> (Generation, Fanout<T>),
     ) -> Arc<Fanout<T>> {
-        if let Some((last, known)) = &self.last
-            && **last == *subject
+        if let Some(known) = &self.last
+            && self.last_subject == subject
             && generations.is_current(known.generation)
         {
             return Arc::clone(&known.fanout);
@@ -74,10 +89,7 @@ impl<T> RouteCache<T> {
         let (generation, fanout) = look_up();
         let known = Known { generation, fanout: Arc::new(fanout) };
         let fanout = Arc::clone(&known.fanout);
-        if self.came_before(subject) {
-            if SUBJECTS_MAX <= self.known.len() {
-                self.known.clear();
-            }
+        if self.came_before(subject) && self.has_room(subject) {
             self.known.insert(subject.into(), known.clone());
             self.set_last(subject, known);
         }
@@ -85,18 +97,39 @@ impl<T> RouteCache<T> {
     }
 
     fn set_last(&mut self, subject: &[u8], known: Known<T>) {
-        self.last = Some((subject.into(), known));
+        self.last_subject.clear();
+        self.last_subject.extend_from_slice(subject);
+        self.last = Some(known);
+    }
+
+    /// A full cache keeps what it has, which of subjects that come in turn is at least a part; it
+    /// starts over when it was of no use to four times as many as it holds.
+    fn has_room(&mut self, subject: &[u8]) -> bool {
+        if self.known.len() < SUBJECTS_MAX || self.known.contains_key(subject) {
+            return true;
+        }
+        self.n_refused += 1;
+        if 4 * SUBJECTS_MAX < self.n_refused {
+            self.n_refused = 0;
+            self.known.clear();
+        }
+        false
     }
 
     fn came_before(&mut self, subject: &[u8]) -> bool {
-        let mut hash: u32 = 0x811c_9dc5;
-        for &byte in subject {
-            hash = (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
+        if SUBJECTS_MAX <= self.n_seen {
+            (self.seen, self.n_seen) = (None, 0);
         }
-        let place = tradewind_subject::int::usize_from_u32(hash >> 16) % N_SEEN;
-        let seen = self.seen.get_or_insert_with(|| Box::new([0; N_SEEN]));
-        let before = seen[place] == hash;
-        seen[place] = hash;
+        let seen = self.seen.get_or_insert_with(|| Box::new([0; SEEN_WORDS]));
+        let hash = SeededState::default().hash_one(subject);
+        let mut before = true;
+        for place in [hash >> 32, hash & u64::from(u32::MAX)] {
+            let word = &mut seen[usize_from((place / 64) % u64_from(SEEN_WORDS))];
+            let bit = 1 << (place % 64);
+            before &= *word & bit != 0;
+            *word |= bit;
+        }
+        self.n_seen += usize::from(!before);
         before
     }
 
@@ -136,5 +169,51 @@ mod tests {
         }
 
         assert_eq!(n_looked_up, 3, "twice until remembered, once after the change");
+    }
+
+    /// How many of `subjects`, published to in this order, are looked up.
+    fn looked_up(cache: &mut RouteCache<u8>, subjects: impl Iterator<Item = usize>) -> usize {
+        let interest: Interest<u8> = Interest::default();
+        let generations = interest.generations();
+        let mut n_looked_up = 0;
+        for subject in subjects {
+            let subject = format!("lab.{subject}");
+            cache.fanout(subject.as_bytes(), generations, || {
+                n_looked_up += 1;
+                (generations.current(subject.as_bytes()), interest.fanout(subject.as_bytes()))
+            });
+        }
+        n_looked_up
+    }
+
+    #[test]
+    fn subjects_that_come_in_turn_are_all_remembered() {
+        let mut cache = RouteCache::default();
+
+        assert!(900 < looked_up(&mut cache, 0..1000));
+        looked_up(&mut cache, 0..1000);
+        assert_eq!(looked_up(&mut cache, 0..1000), 0);
+    }
+
+    #[test]
+    fn of_more_subjects_than_it_holds_a_part_is_remembered() {
+        let hash = |n: u64| usize_from(SeededState::default().hash_one(n) >> 32);
+        let subjects = || (0..100_000).map(|n| hash(n) % (2 * SUBJECTS_MAX));
+        let mut cache = RouteCache::default();
+
+        looked_up(&mut cache, subjects());
+        let missed = looked_up(&mut cache, subjects());
+
+        assert!(missed < 75_000, "{missed}");
+        assert!(cache.known.len() <= SUBJECTS_MAX);
+    }
+
+    #[test]
+    fn subjects_used_once_are_not_remembered() {
+        let mut cache = RouteCache::default();
+
+        looked_up(&mut cache, 0..100_000);
+
+        assert!(cache.known.len() < SUBJECTS_MAX, "{}", cache.known.len());
     }
 }

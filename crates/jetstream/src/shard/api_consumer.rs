@@ -138,6 +138,7 @@ impl Slot {
             return Err(ApiError::consumer_create("the store takes no writes"));
         }
         self.consumers.insert(id, slot);
+        self.undurable.wait(&mut context.groups, self.id);
         self.enlist(context, id);
         context.consumer_changed(self.name(), &name, Change::Created);
         Ok(id)
@@ -316,7 +317,6 @@ impl Slot {
         }
         context.deadlines.forget((self.id, None), &mut self.entered);
         context.touched.remove(&self.id);
-        context.undurable.remove(&self.id);
         context.events.push(Event::Captures { stream: self.id, subjects: Vec::new() });
         let index = self.stream.index();
         let mut next = index.next_live(0);

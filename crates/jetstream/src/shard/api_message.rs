@@ -89,7 +89,7 @@ impl Shard {
             Err(status) => (status, &b""[..]),
         };
         let durable = match &answer {
-            Ok((_, message)) => message.seq <= slot.visible(),
+            Ok((_, message)) => message.seq <= slot.visible(&self.context),
             Err(_) => false,
         };
         let shown = Publish { subject: reply, reply: b"", headers, payload };

@@ -67,7 +67,8 @@ impl Shard {
     /// Of all streams, those that are not served included: their names and subjects are taken.
     fn configs(&self) -> impl Iterator<Item = &StreamConfig> + Clone {
         let offline = self.offline.values().filter(|offline| offline.is_named);
-        let slots = self.slots.values().chain(offline.map(|offline| &offline.slot));
+        let slots =
+            self.slots.values().map(Box::as_ref).chain(offline.map(|offline| &offline.slot));
         slots.map(|slot| slot.stream.config())
     }
 
@@ -101,7 +102,7 @@ impl Shard {
         let info = slot.info(&self.context, StreamState::default);
         self.context.stream_changed(name, Change::Created);
         self.names.insert(name.to_owned(), id);
-        self.slots.insert(id, slot);
+        self.slots.insert(id, Box::new(slot));
         Ok(response::stream_create(&info))
     }
 
@@ -151,7 +152,8 @@ impl Shard {
             let mut subjects = slot.stream.config().subjects.iter();
             subjects.any(|own| tradewind_subject::overlaps(own.as_bytes(), subject.as_bytes()))
         };
-        self.names.values().filter_map(|id| self.slots.get(id)).filter(wanted).collect()
+        let slots = self.names.values().filter_map(|id| self.slots.get(id));
+        slots.map(Box::as_ref).filter(wanted).collect()
     }
 
     pub(super) fn stream_names(&self, body: &[u8]) -> Served {
@@ -282,13 +284,11 @@ impl Slot {
         if self.log(context, Wish::Eager, &record).is_err() {
             return false;
         }
+        self.mark_undurable(context);
         let mut removed = std::mem::take(&mut context.removed);
         self.stream.apply_purge_to(seq, &mut removed);
         self.after_purge(context, &mut removed);
         context.removed = removed;
-        if !self.is_memory {
-            context.undurable.insert(self.id);
-        }
         true
     }
 }

@@ -98,7 +98,7 @@ impl Shard {
     /// As [`Shard::next_commit`], for what nobody waits for: without a message in it, it costs no
     /// sync.
     pub fn next_lazy_commit(&mut self) -> Option<Job> {
-        if !self.context.undurable.is_empty() || !self.context.held.is_empty() {
+        if self.context.groups.has_undurable() || !self.context.held.is_empty() {
             return self.next_commit();
         }
         let job = self.context.log.take_commit(Durability::Os)?;
@@ -127,11 +127,7 @@ impl Shard {
             context.in_flight.append(&mut context.held);
             context.in_flight_to = context.log.appended();
             context.is_committing = true;
-            for stream in &context.undurable {
-                if let Some(slot) = self.slots.get_mut(stream) {
-                    slot.committing_seq = slot.stream.index().last_seq();
-                }
-            }
+            context.groups.start_next();
         }
         Some(Job::Commit(job))
     }
@@ -229,22 +225,16 @@ impl Shard {
             // No other commit comes for what was held: after one without room, whose rest was this
             // one, it may be that it was never said to be under way.
             context.in_flight.append(&mut context.held);
-            for stream in &context.undurable {
-                if let Some(slot) = self.slots.get_mut(stream) {
-                    slot.committing_seq = slot.stream.index().last_seq();
-                }
-            }
+            context.groups.start_next();
         }
         let mut ready = std::mem::take(&mut context.in_flight);
         context.out.append(&mut ready);
         ready.clear();
         context.in_flight = ready;
-        let undurable = std::mem::take(&mut context.undurable);
-        for stream in undurable {
-            let Some(slot) = self.slots.get_mut(&stream) else { continue };
-            slot.committed(&mut self.context);
-            if slot.durable_seq < slot.stream.index().last_seq() {
-                self.context.undurable.insert(stream);
+        context.groups.all_taken_are_durable();
+        while let Some(stream) = self.context.groups.next_to_kick() {
+            if let Some(slot) = self.slots.get(&stream) {
+                slot.kick(&mut self.context);
             }
         }
     }

@@ -120,7 +120,7 @@ impl Slot {
     pub(super) fn pump(&mut self, context: &mut Context, id: ConsumerId) {
         let mut asked: Option<bytes::Bytes> = None;
         for _ in 0..TURN {
-            let visible = self.visible();
+            let visible = self.visible(context);
             let Some(slot) = self.consumers.get_mut(&id) else { return };
             let mut actions = std::mem::take(&mut context.actions);
             let index = self.stream.index();

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tradewind_store::{ConsumerId, Durability, Log, Lsn, Poisoned, StreamId};
 use tradewind_subject::Timestamp;
 
+use super::groups::Groups;
 use super::outgoing::Outgoing;
 use crate::api::time::format_duration;
 use crate::api::validate::ServerLimits;
@@ -93,8 +94,7 @@ pub(super) struct Context {
     pub(super) kicked: BTreeSet<(StreamId, ConsumerId)>,
     /// Streams with consumers whose changes are not in the log yet.
     pub(super) touched: BTreeSet<StreamId>,
-    /// Streams with messages that are not durable yet.
-    pub(super) undurable: BTreeSet<StreamId>,
+    pub(super) groups: Groups,
     pub(super) inactive: Vec<(StreamId, ConsumerId)>,
     /// Push consumers by deliver subject.
     pub(super) deliver_subjects: BTreeSet<(Vec<u8>, StreamId, ConsumerId)>,
@@ -135,7 +135,7 @@ impl Context {
             deadlines: Deadlines::default(),
             kicked: BTreeSet::new(),
             touched: BTreeSet::new(),
-            undurable: BTreeSet::new(),
+            groups: Groups::default(),
             inactive: Vec::new(),
             deliver_subjects: BTreeSet::new(),
             interest,

@@ -40,13 +40,15 @@ impl Outgoing {
         write: impl FnOnce(&mut Vec<u8>),
     ) {
         let start = self.bytes.len();
-        let parts = [route, publish.subject, publish.reply, publish.headers, publish.payload];
-        let mut ends = parts.map(|part| {
+        let route_end = start + route.len();
+        let subject_end = route_end + publish.subject.len();
+        let reply_end = subject_end + publish.reply.len();
+        let headers_end = reply_end + publish.headers.len();
+        for part in [route, publish.subject, publish.reply, publish.headers, publish.payload] {
             self.bytes.extend_from_slice(part);
-            self.bytes.len()
-        });
+        }
         write(&mut self.bytes);
-        ends[4] = self.bytes.len();
+        let ends = [route_end, subject_end, reply_end, headers_end, self.bytes.len()];
         self.messages.push(Parts { start, ends, is_pub_ack: false });
     }
 

@@ -88,8 +88,8 @@ impl Slot {
             lsn: appended.lsn,
         };
         let mut removed = std::mem::take(&mut context.removed);
-        self.stream.apply_publish(&record, &mut removed);
         self.mark_undurable(context);
+        self.stream.apply_publish(&record, &mut removed);
         self.tell_appended(context, seq, publish.subject);
         self.after_removal(context, &mut removed);
         context.removed = removed;
@@ -111,15 +111,19 @@ impl Slot {
         let burned = Some(Burned { ts, id: msg_id.unwrap_or_default() });
         let record = Record::Skip { stream: self.id, first: seq, last: seq, burned };
         let appended = self.log(context, wish, &record).map_err(ApiError::stream_store_failed)?;
-        self.stream.apply_burn(seq, ts, msg_id, appended.lsn);
         self.mark_undurable(context);
+        self.stream.apply_burn(seq, ts, msg_id, appended.lsn);
         Ok(())
     }
 
-    fn mark_undurable(&self, context: &mut Context) {
-        if !self.speaks_at_once() {
-            context.undurable.insert(self.id);
+    /// What comes now is durable with the next commit, and not spoken of before.
+    pub(super) fn mark_undurable(&mut self, context: &mut Context) {
+        if self.speaks_at_once() {
+            return;
         }
+        let last_seq = self.stream.index().last_seq();
+        let waits = (!self.consumers.is_empty()).then_some(self.id);
+        self.undurable.mark(&mut context.groups, last_seq, waits);
     }
 
     /// Tells the consumers that want it of a new message.

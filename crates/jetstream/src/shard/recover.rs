@@ -287,7 +287,6 @@ impl Shard {
 
     pub(super) fn bring_back(&mut self, id: StreamId, mut slot: Slot) {
         slot.refit();
-        slot.all_durable();
         let ids: Vec<_> = slot.consumers.keys().copied().collect();
         for consumer in ids {
             if let Some(found) = slot.consumers.get_mut(&consumer) {
@@ -301,6 +300,6 @@ impl Shard {
         slot.announce(&mut self.context);
         slot.enter_expiry(&mut self.context);
         self.names.insert(slot.name().to_owned(), id);
-        self.slots.insert(id, slot);
+        self.slots.insert(id, Box::new(slot));
     }
 }

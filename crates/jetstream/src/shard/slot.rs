@@ -4,11 +4,13 @@ use std::time::Duration;
 use tradewind_store::mark::{self, Mark};
 use tradewind_store::mutant::{self, Mutant};
 use tradewind_store::{
-    ConsumerId, Lsn, Position, Read, Record, StoredMessage, StreamId, decode_message,
+    AppendError, Appended, ConsumerId, Lsn, Position, Read, Record, StoredMessage, StreamId,
+    decode_message,
 };
 use tradewind_subject::{SubjectMap, Timestamp};
 
 use super::context::{Context, Event, SyncLevel};
+use super::groups::Undurable;
 use crate::api::config::{PersistMode, Retention, Storage, StreamConfig};
 use crate::api::response::pub_ack_prefix;
 use crate::consumer::Consumer;
@@ -29,9 +31,7 @@ pub(super) struct Slot {
     pub(super) filtered: SubjectMap<ConsumerId>,
     /// Start of every PubAck.
     pub(super) ack_prefix: Vec<u8>,
-    /// Messages up to here may be spoken of; those up to the second with the running commit.
-    pub(super) durable_seq: u64,
-    pub(super) committing_seq: u64,
+    pub(super) undurable: Undurable,
     /// The first record that its last snapshot needs: nothing before that says anything of its
     /// state.
     pub(super) snapshot: Lsn,
@@ -79,8 +79,7 @@ impl Slot {
             unfiltered: Vec::new(),
             filtered: SubjectMap::new(),
             ack_prefix,
-            durable_seq: 0,
-            committing_seq: 0,
+            undurable: Undurable::default(),
             snapshot: Lsn::ZERO,
             snapshot_bytes: 0,
             entered: None,
@@ -121,9 +120,10 @@ impl Slot {
     }
 
     /// Messages up to here may be spoken of.
-    pub(super) fn visible(&self) -> u64 {
+    pub(super) fn visible(&self, context: &Context) -> u64 {
+        let last_seq = self.stream.index().last_seq();
         let at_once = self.speaks_at_once() || mutant::enabled(Mutant::DeliveredEarly);
-        if at_once { self.stream.index().last_seq() } else { self.durable_seq }
+        if at_once { last_seq } else { self.undurable.visible(&context.groups, last_seq) }
     }
 
     /// Whether a message is acknowledged and delivered as soon as it is appended.
@@ -140,18 +140,8 @@ impl Slot {
         }
     }
 
-    /// Everything so far is durable.
-    pub(super) fn all_durable(&mut self) {
-        self.durable_seq = self.stream.index().last_seq();
-        self.committing_seq = self.durable_seq;
-    }
-
-    /// Messages up to the last commit became durable: consumers may go on.
-    pub(super) fn committed(&mut self, context: &mut Context) {
-        if self.committing_seq <= self.durable_seq {
-            return;
-        }
-        self.durable_seq = self.committing_seq;
+    /// Messages became durable: consumers may go on.
+    pub(super) fn kick(&self, context: &mut Context) {
         let waiting = self.consumers.iter().filter(|(_, slot)| slot.consumer.wants_more());
         context.kicked.extend(waiting.map(|(id, _)| (self.id, *id)));
     }
@@ -247,15 +237,14 @@ impl Slot {
         self.enter_expiry_from(context, context.now.plus(PAUSE));
     }
 
-    /// Writes a record of this stream; the error is what a client is told.
+    /// Writes a record of this stream.
     pub(super) fn log(
         &self,
         context: &mut Context,
         wish: tradewind_store::Wish,
         record: &Record<'_>,
-    ) -> Result<tradewind_store::Appended, String> {
-        let log = context.log_of(self.is_memory);
-        log.append(wish, record).map_err(|error| error.to_string())
+    ) -> Result<Appended, AppendError> {
+        context.log_of(self.is_memory).append(wish, record)
     }
 }
 
