@@ -110,7 +110,7 @@ fn install_packages(checkout: &Checkout) -> Result<()> {
     })
 }
 
-fn apt(packages: &[&str]) -> Result<()> {
+pub(crate) fn apt(packages: &[&str]) -> Result<()> {
     let install = |command: &mut Command| {
         command.env("DEBIAN_FRONTEND", "noninteractive");
         succeed(command.args(["install", "-y", "--no-install-recommends"]).args(packages))

@@ -3,12 +3,15 @@
 //! `ci` is all of continuous integration; the other tasks are its steps that need more than one
 //! command line. Nothing here is part of the product, and no other crate depends on it.
 
+mod bus_suite;
 mod checkout;
 mod ci;
+mod cluster;
 mod command;
 mod fuzz;
 mod install;
 mod mask;
+mod postgres;
 mod tidy;
 mod traceability;
 
@@ -24,6 +27,8 @@ const USAGE: &str = "usage: cargo xtask <task>
   tidy [--shrink]            structure: crate edges, sizes, dead files, left-overs; --shrink lowers the ratchet
   traceability               writes docs/traceability.md from the tests
   install [--fuzz]           installs by name what the tests (or the fuzz targets) need
+  bus [WAY [FILTER…]]        the suite of the bus: embedded, process, cluster; all three unless told
+  postgres -- COMMAND…       runs a command with a fresh PostgreSQL at TRADEWIND_POSTGRES_URL
   fuzz [--seconds N] [TARGET…]   runs the fuzz targets, 60 s each unless told";
 
 fn main() -> ExitCode {
@@ -49,6 +54,13 @@ fn run(args: &[String]) -> Result<bool> {
         ["traceability"] => traceability::write(&checkout),
         ["install"] => install::for_tests(&checkout),
         ["install", "--fuzz"] => install::for_fuzzing(&checkout),
+        ["bus"] => bus_suite::WAYS.iter().try_fold(true, |good, way| {
+            Ok(bus_suite::run(&checkout, way, &[], |it| command::watch(it, |_| ()))? && good)
+        }),
+        ["bus", way, filter @ ..] => {
+            bus_suite::run(&checkout, way, filter, |it| command::watch(it, |_| ()))
+        }
+        ["postgres", "--", command @ ..] => postgres::run(&checkout, command),
         ["fuzz", options @ ..] => fuzz::run(&checkout, options),
         _ => bail!("{USAGE}"),
     }

@@ -7,13 +7,13 @@ use super::tally::Tally;
 use super::{Outcome, Step};
 use crate::checkout::Checkout;
 use crate::command::{shown, watch, works};
-use crate::{fuzz, install, say, tidy};
+use crate::{bus_suite, fuzz, install, postgres, say, tidy};
 
 /// Names the server that the suites drive; unset, they drive ours.
 const SUITE_SERVER: &str = "TRADEWIND_SUITE_SERVER";
 
 /// All steps in their order: what is quick and what others need comes first.
-pub(super) const STEPS: [Step; 22] = [
+pub(super) const STEPS: [Step; 25] = [
     Step {
         name: "install",
         needs_build: false,
@@ -39,6 +39,8 @@ pub(super) const STEPS: [Step; 22] = [
     },
     Step { name: "sim", needs_build: false, run: sim },
     Step { name: "suite-theirs", needs_build: true, run: suite_theirs },
+    Step { name: "bus-ways", needs_build: true, run: bus_ways },
+    Step { name: "bus-postgres", needs_build: false, run: bus_postgres },
     Step { name: "python", needs_build: true, run: |it, tally| test(pytest(it), tally) },
     Step { name: "python-theirs", needs_build: false, run: python_theirs },
     Step {
@@ -73,6 +75,7 @@ pub(super) const STEPS: [Step; 22] = [
     },
     Step { name: "lab-rot", needs_build: true, run: |it, tally| check(lab(it, &["rot"]), tally) },
     Step { name: "lab-syncs", needs_build: true, run: lab_syncs },
+    Step { name: "lab-chaos", needs_build: true, run: lab_chaos },
     Step { name: "fuzz", needs_build: false, run: fuzz_smoke },
 ];
 
@@ -116,6 +119,43 @@ fn suite_theirs(checkout: &Checkout, tally: &mut Tally) -> Result<Outcome> {
     let mut command = cargo(checkout, &["test", "-p", "tradewind-server", "--test", "it"]);
     command.env(SUITE_SERVER, checkout.venv_program("nats-server"));
     test(command, tally)
+}
+
+/// The suite of the bus in its other ways; embedded it ran with the other tests.
+fn bus_ways(checkout: &Checkout, tally: &mut Tally) -> Result<Outcome> {
+    let mut outcome = Outcome::Passed;
+    for way in ["process", "cluster"] {
+        let passed = bus_suite::run(checkout, way, &[], |command| {
+            say(&shown(command));
+            watch(command, |line| tally.read(line))
+        })?;
+        if !passed {
+            outcome = Outcome::Failed;
+        }
+    }
+    Ok(outcome)
+}
+
+/// The stores of handled messages, with a real PostgreSQL.
+fn bus_postgres(checkout: &Checkout, tally: &mut Tally) -> Result<Outcome> {
+    postgres::with_postgres(checkout, |url| {
+        let args = ["test", "-p", "tradewind-bus", "--all-features", "--lib", "idempotency"];
+        let mut command = cargo(checkout, &args);
+        command.env(postgres::URL, url);
+        test(command, tally)
+    })
+}
+
+/// The bus on one server of ours and on a cluster, while both are broken.
+fn lab_chaos(checkout: &Checkout, tally: &mut Tally) -> Result<Outcome> {
+    let mut outcome = Outcome::Passed;
+    for server in ["ours", "theirs"] {
+        let room = lab(checkout, &["chaos", "--server", server, "--seconds", "20", "--seed", "7"]);
+        if check(room, tally)? == Outcome::Failed {
+            outcome = Outcome::Failed;
+        }
+    }
+    Ok(outcome)
 }
 
 fn python_theirs(checkout: &Checkout, tally: &mut Tally) -> Result<Outcome> {

@@ -103,7 +103,9 @@ pub(crate) fn check(package: &Package, manifest: &str, text: &str) -> Vec<Findin
         )];
     };
     let mut findings = Vec::new();
-    if manifest != format!("crates/{short}/Cargo.toml") {
+    // Programs to read stand where one looks for them.
+    let home = if short == "examples" { "examples".to_owned() } else { format!("crates/{short}") };
+    if manifest != format!("{home}/Cargo.toml") {
         let what = format!("{} lies in another folder", package.name);
         findings.push(Finding::new(manifest, 1, &what).remedy("folder = name without tradewind-"));
     }
