@@ -2,7 +2,9 @@
 //! and report what they see. No room looks inside a server, except `syncs`,
 //! which watches its system calls.
 
+mod chaos;
 mod conn;
+mod cost;
 mod crash;
 mod eio;
 mod endure;
@@ -82,6 +84,13 @@ enum Room {
     Idle(idle::IdleArgs),
     /// A store in long use: rate, restart, space; ours, then nats-server.
     Endure(endure::EndureArgs),
+    /// The bus while servers are killed, links cut and handlers fail.
+    Chaos(chaos::ChaosArgs),
+    /// What the bus costs, against async-nats by hand.
+    Cost(cost::CostArgs),
+    /// Does the work that `cost` measures.
+    #[command(hide = true)]
+    CostWork(cost::WorkArgs),
     /// Holds connections for `idle`.
     #[command(hide = true)]
     Hold(idle::HoldArgs),
@@ -135,6 +144,12 @@ fn enter(cli: &Cli) -> Result<bool> {
             idle::run(args, &peers.into_iter().flatten().collect::<Vec<_>>())
         }
         Room::Hold(args) => idle::hold(args),
+        Room::Chaos(args) => match chosen(cli, args.server)? {
+            Some(peer) => chaos::run(args, &peer),
+            None => Ok(true),
+        },
+        Room::Cost(args) => cost::run(args, &Peer::ours(cli.ours.as_deref())?),
+        Room::CostWork(args) => cost::work(args),
     }
 }
 
