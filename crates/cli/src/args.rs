@@ -1,6 +1,7 @@
 //! The command line, with nats's words.
 
 pub(crate) mod consumer;
+pub(crate) mod dlq;
 pub(crate) mod kv;
 pub(crate) mod object;
 pub(crate) mod pubsub;
@@ -226,6 +227,8 @@ pub(crate) enum Command {
     /// Keep files.
     #[command(visible_alias = "obj")]
     Object(object::Object),
+    /// Look at dead letters, try them again, throw them away.
+    Dlq(dlq::Dlq),
     /// Look at the files of a store, and decide about damage.
     Store(store::Store),
 }

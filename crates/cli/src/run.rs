@@ -2,6 +2,7 @@
 
 mod compose;
 mod consumer;
+mod dlq;
 mod kv;
 mod message;
 mod object;
@@ -36,6 +37,7 @@ pub(crate) async fn command(session: &Session, command: Command) -> Result<()> {
         Command::Consumer(args) => consumer::run(session, args.command).await,
         Command::Kv(args) => kv::run(session, args.command).await,
         Command::Object(args) => object::run(session, args.command).await,
+        Command::Dlq(args) => dlq::run(session, args.command).await,
         // They make connections of their own, if any.
         Command::Serve { .. } | Command::Quickstart(_) | Command::Rtt(_) | Command::Store(_) => {
             Ok(())

@@ -7,6 +7,7 @@
 
 mod buckets;
 mod consumers;
+mod dead_letters;
 mod errors;
 mod fixture;
 mod messages;
