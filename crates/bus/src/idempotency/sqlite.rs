@@ -1,5 +1,5 @@
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
@@ -32,6 +32,11 @@ const MARK: &str = "INSERT INTO processed_requests (request_id, processed_at) VA
                     ON CONFLICT (request_id) DO NOTHING";
 /// A writer has the file from its first statement on, so that two never wait for each other.
 const BEGIN: &str = "BEGIN IMMEDIATE";
+/// Time for which one who writes waits for another.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
+const BUSY_PAUSE: Duration = Duration::from_millis(10);
+/// `SQLITE_BUSY`; what stands in the bytes above it says more about why.
+const BUSY: u32 = 5;
 
 /// A store in an SQLite file: for one host, with no server to install. Times are milliseconds since
 /// 1970 by this host's clock.
@@ -52,14 +57,32 @@ impl SqliteStore {
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
-            .busy_timeout(Duration::from_secs(30));
+            .busy_timeout(BUSY_TIMEOUT);
+        // Others who make the file at once stand in the way of the change to a write-ahead log,
+        // and there SQLite does not wait for them by itself.
+        let deadline = Instant::now() + BUSY_TIMEOUT;
+        loop {
+            match SqliteStore::try_open(options.clone()).await {
+                Err(StoreError::Database(error))
+                    if is_busy(&error) && Instant::now() < deadline =>
+                {
+                    tokio::time::sleep(BUSY_PAUSE).await;
+                }
+                opened => return opened,
+            }
+        }
+    }
+
+    async fn try_open(options: SqliteConnectOptions) -> Result<SqliteStore, StoreError> {
         let pool = SqlitePoolOptions::new()
             .max_connections(4)
-            .acquire_timeout(Duration::from_mins(1))
+            .acquire_timeout(2 * BUSY_TIMEOUT)
             .connect_with(options)
             .await?;
         sqlx::raw_sql(TABLES).execute(&pool).await?;
-        sqlx::query(MARK_NOTHING).execute(&pool).await.map_err(StoreError::Schema)?;
+        sqlx::query(MARK_NOTHING).execute(&pool).await.map_err(|error| {
+            if is_busy(&error) { error.into() } else { StoreError::Schema(error) }
+        })?;
         Ok(SqliteStore { pool })
     }
 
@@ -130,6 +153,11 @@ impl SqliteStore {
             .await?;
         Ok(0 < dropped.rows_affected())
     }
+}
+
+fn is_busy(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    code.and_then(|code| code.parse::<u32>().ok()).is_some_and(|code| code & 0xff == BUSY)
 }
 
 impl Store for SqliteStore {
