@@ -83,6 +83,10 @@ impl Broker {
     pub(crate) async fn bus_with(&self, change: impl FnOnce(&mut Config)) -> Bus {
         let mut config = self.config();
         change(&mut config);
+        if config.mode == Some(Mode::Core) {
+            // Copies are of streams.
+            config.stream.replicas = None;
+        }
         Bus::connect(config).await.expect("a bus connects")
     }
 
