@@ -1,7 +1,6 @@
 //! One contract for all stores.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::*;
 
