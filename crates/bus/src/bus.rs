@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::codec::Decode;
 use crate::config::{Config, Mode};
-use crate::connection::{ConnectError, Connection, Connections, Link};
+use crate::connection::{ConnectError, Connection, Connections, Link, round_trip};
 use crate::consumer::{ConsumeError, ConsumerBuilder, CoreBuilder, Handler, Subscription};
 use crate::dead_letter::DeadLetterStore;
 use crate::manage::{ManageError, Provisions};
@@ -303,8 +303,7 @@ impl Bus {
         let link = *self.link().borrow();
         let since = std::time::Instant::now();
         let client = self.client();
-        let asked = client.request(client.new_inbox(), bytes::Bytes::new());
-        let answered = tokio::time::timeout(Duration::from_secs(2), asked).await;
+        let answered = tokio::time::timeout(Duration::from_secs(2), round_trip(client)).await;
         let server = client.try_server_info();
         Health {
             is_connected: link.is_up,

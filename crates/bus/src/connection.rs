@@ -211,7 +211,7 @@ fn seen(client: &Client) -> Link {
 }
 
 /// A word to the server and back: nobody answers on an inbox, and the server says so.
-async fn round_trip(client: &Client) {
+pub(crate) async fn round_trip(client: &Client) {
     let _ = client.request(client.new_inbox(), bytes::Bytes::new()).await;
 }
 

@@ -203,6 +203,7 @@ impl<T: Decode + Send + 'static> ConsumerBuilder<T> {
         wait: Duration,
         handler: H,
     ) -> Result<Subscription, ConsumeError> {
+        self.without_store("batches take")?;
         self.options.batch_size = self.options.batch_size.max(n);
         let (spec, options, settle) = self.prepare().await?;
         let worker = BatchWorker::start(settle, handler, n.max(1), wait);
@@ -215,6 +216,7 @@ impl<T: Decode + Send + 'static> ConsumerBuilder<T> {
     ///
     /// As [`ConsumerBuilder::run`].
     pub async fn fetcher(self) -> Result<Fetcher<T>, ConsumeError> {
+        self.without_store("a fetcher takes")?;
         let (spec, options, _) = self.prepare().await?;
         Fetcher::open(options.bus, spec).await
     }
@@ -222,7 +224,25 @@ impl<T: Decode + Send + 'static> ConsumerBuilder<T> {
     /// Everything from some sequence on, in order and without gaps, by a consumer of our own that
     /// nobody sees and nothing is acknowledged to.
     pub fn ordered(self) -> OrderedBuilder<T> {
-        OrderedBuilder::new(self.bus, self.stream, self.filters, self.options.deliver_policy)
+        let option = match () {
+            () if self.dead_letters.is_some() => Some("dead letters"),
+            () if self.idempotency.is_some() => Some("idempotency store"),
+            () if self.concurrency != 1 => Some("concurrency"),
+            () if self.kind != Kind::Pull => Some("push"),
+            () => None,
+        };
+        let start = self.options.deliver_policy;
+        OrderedBuilder::new(self.bus, self.stream, self.filters, start).refuse(option)
+    }
+
+    /// A store is asked for each message, which neither batches nor fetches do.
+    fn without_store(&self, what: &str) -> Result<(), ConsumeError> {
+        if self.idempotency.is_none() {
+            return Ok(());
+        }
+        let text =
+            format!("{what} no idempotency store: claim messages in it yourself, by their id");
+        Err(ConsumeError::Options(text))
     }
 
     async fn prepare(self) -> Result<(ConsumerSpec, EngineOptions, Settle), ConsumeError> {

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use async_nats::StatusCode;
 use futures_util::{FutureExt as _, StreamExt as _};
 use tokio_util::sync::CancellationToken;
 
@@ -13,23 +12,14 @@ use super::ConsumeError;
 use super::hand::Hand;
 use super::lanes::{Job, Lanes, Traffic, Worker};
 use super::meta::Meta;
-use super::pull::{PullOptions, PullState, Status, Verdict};
+use super::pull::{PullOptions, PullState, REOPEN, Status, Verdict};
 use super::settle::take_headers;
 use super::source::{ConsumerSpec, HEARTBEAT_OF_PUSH, Source};
 use super::subscription::{Counts, Subscription, count};
-use crate::backoff::Backoff;
 use crate::bus::Bus;
 use crate::connection::Link;
 use crate::dead_letter::DeadLetters;
 use crate::telemetry::ConsumerMetrics;
-
-/// Waits between attempts to open a consumer that is lost. Short: the server is there or not.
-const REOPEN: Backoff = Backoff {
-    base: Duration::from_millis(50),
-    factor: 1.6,
-    max: Duration::from_millis(500),
-    jitter: 0.2,
-};
 
 /// How a pull consumer is asked.
 const EXPIRES: Duration = Duration::from_secs(30);
@@ -231,7 +221,7 @@ impl<W: Worker + Attach> Engine<W> {
         mut message: async_nats::Message,
     ) -> Option<End> {
         let now = Instant::now();
-        if let Some(status) = message.status.filter(|status| *status != StatusCode::OK) {
+        if let Some(status) = Status::of(&message) {
             return self.on_status(pull, &message, status, now).await;
         }
         pull.on_message(now);
@@ -254,7 +244,7 @@ impl<W: Worker + Attach> Engine<W> {
         &self,
         pull: &mut PullState,
         message: &async_nats::Message,
-        status: StatusCode,
+        status: Status<'_>,
         now: Instant,
     ) -> Option<End> {
         // Flow control of push consumers: answered, or the server sends no more.
@@ -263,12 +253,6 @@ impl<W: Worker + Attach> Engine<W> {
         if let Some(reply) = asks.or_else(|| stalled.map(|it| it.as_str().to_owned())) {
             let _ = self.options.bus.client().publish(reply, bytes::Bytes::new()).await;
         }
-        let pending = message.headers.as_ref().and_then(|it| it.get("Nats-Pending-Messages"));
-        let status = Status {
-            code: status.as_u16(),
-            description: message.description.as_deref().unwrap_or_default(),
-            pending: pending.and_then(|it| it.as_str().parse().ok()),
-        };
         match pull.on_status(now, status) {
             Verdict::Continue => None,
             Verdict::Reopen(why) => Some(End::Lost(why)),

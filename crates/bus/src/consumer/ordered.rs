@@ -4,29 +4,21 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use async_nats::StatusCode;
 use async_nats::jetstream::consumer::{AckPolicy, pull};
 use futures_util::StreamExt as _;
 use tokio_util::sync::CancellationToken;
 
 use super::meta::Meta;
-use super::pull::{PullOptions, PullState, Status, Verdict};
+use super::pull::{PullOptions, PullState, REOPEN, Status, Verdict};
 use super::settle::decode;
 use super::source::{ConsumerSpec, Kind, Source, deliver_policy};
 use super::subscription::{Counts, Subscription, count};
 use super::{ConsumeError, Delivery, Handler, Outcome};
-use crate::backoff::Backoff;
 use crate::bus::Bus;
 use crate::codec::Decode;
 use crate::config::DeliverPolicy;
 use crate::manage::OnDrift;
 
-const REOPEN: Backoff = Backoff {
-    base: Duration::from_millis(50),
-    factor: 1.6,
-    max: Duration::from_millis(500),
-    jitter: 0.2,
-};
 const PULL: PullOptions = PullOptions {
     batch: 500,
     expires: Duration::from_secs(30),
@@ -43,6 +35,8 @@ pub struct OrderedBuilder<T> {
     stream: String,
     filters: Vec<String>,
     start: DeliverPolicy,
+    /// An option that was set and that it does not have.
+    refused: Option<&'static str>,
     data: PhantomData<fn() -> T>,
 }
 
@@ -53,7 +47,13 @@ impl<T: Decode + Send + 'static> OrderedBuilder<T> {
         filters: Vec<String>,
         start: DeliverPolicy,
     ) -> OrderedBuilder<T> {
-        OrderedBuilder { bus, stream, filters, start, data: PhantomData }
+        OrderedBuilder { bus, stream, filters, start, refused: None, data: PhantomData }
+    }
+
+    /// It was asked for together with this option.
+    pub(super) fn refuse(mut self, option: Option<&'static str>) -> OrderedBuilder<T> {
+        self.refused = option;
+        self
     }
 
     /// Where to begin.
@@ -69,6 +69,10 @@ impl<T: Decode + Send + 'static> OrderedBuilder<T> {
     ///
     /// If there is no such stream.
     pub async fn run<H: Handler<T>>(self, handler: H) -> Result<Subscription, ConsumeError> {
+        if let Some(option) = self.refused {
+            let text = format!("an ordered consumer has no {option}: leave one of the two out");
+            return Err(ConsumeError::Options(text));
+        }
         let mut builder = self;
         if builder.start == DeliverPolicy::New {
             // From here on, also if the consumer has to be made again before the first message.
@@ -210,13 +214,7 @@ impl<T: Decode + Send + 'static> Reader<T> {
         handler: &H,
     ) -> bool {
         let now = Instant::now();
-        if let Some(status) = message.status.filter(|status| *status != StatusCode::OK) {
-            let pending = message.headers.as_ref().and_then(|it| it.get("Nats-Pending-Messages"));
-            let status = Status {
-                code: status.as_u16(),
-                description: message.description.as_deref().unwrap_or_default(),
-                pending: pending.and_then(|it| it.as_str().parse().ok()),
-            };
+        if let Some(status) = Status::of(message) {
             return pull.on_status(now, status) == Verdict::Continue;
         }
         pull.on_message(now);

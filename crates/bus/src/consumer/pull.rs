@@ -4,7 +4,18 @@
 
 use std::time::{Duration, Instant};
 
+use async_nats::StatusCode;
 use serde::Serialize;
+
+use crate::backoff::Backoff;
+
+/// Waits between attempts to open a consumer that is lost. Short: the server is there or not.
+pub(crate) const REOPEN: Backoff = Backoff {
+    base: Duration::from_millis(50),
+    factor: 1.6,
+    max: Duration::from_millis(500),
+    jitter: 0.2,
+};
 
 /// How a consumer is asked.
 #[derive(Clone, Copy, Debug)]
@@ -39,6 +50,19 @@ pub(crate) struct Status<'a> {
     pub(crate) description: &'a str,
     /// Messages that the request will not get.
     pub(crate) pending: Option<usize>,
+}
+
+impl<'a> Status<'a> {
+    /// The status of a message; none if it is a delivery.
+    pub(crate) fn of(message: &'a async_nats::Message) -> Option<Status<'a>> {
+        let code = message.status.filter(|status| *status != StatusCode::OK)?;
+        let pending = message.headers.as_ref().and_then(|it| it.get("Nats-Pending-Messages"));
+        Some(Status {
+            code: code.as_u16(),
+            description: message.description.as_deref().unwrap_or_default(),
+            pending: pending.and_then(|it| it.as_str().parse().ok()),
+        })
+    }
 }
 
 /// What a status means for the asking.

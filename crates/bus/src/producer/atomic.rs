@@ -3,8 +3,8 @@
 use async_nats::HeaderMap;
 use async_nats::Subject;
 use bytes::Bytes;
-use serde::Deserialize;
 
+use super::answer::Answer;
 use super::{Producer, PubAck, PublishError};
 use crate::codec::Encode;
 use crate::telemetry::PublishSpan;
@@ -91,9 +91,10 @@ impl<'a> Atomic<'a> {
             }
             if at == 0 || is_last {
                 // The first is answered, too: by an error, if the server takes no batches.
-                let request = client.request_with_headers(subject, headers, body).await;
-                let message = request.map_err(|error| failed(&self.producer.options, &error))?;
-                answer = accepted(&message.payload)?;
+                let request = client.request_with_headers(subject.clone(), headers, body).await;
+                let options = &self.producer.options;
+                let message = request.map_err(|error| failed(options, &subject, &error))?;
+                answer = accepted(&message)?;
             } else {
                 let sent = client.publish_with_headers(subject, headers, body).await;
                 sent.map_err(|error| PublishError::Client(error.to_string()))?;
@@ -103,49 +104,28 @@ impl<'a> Atomic<'a> {
     }
 }
 
-fn failed(options: &crate::config::Producer, error: &async_nats::RequestError) -> PublishError {
+fn failed(
+    options: &crate::config::Producer,
+    subject: &str,
+    error: &async_nats::RequestError,
+) -> PublishError {
+    use async_nats::RequestErrorKind as Kind;
     match error.kind() {
-        async_nats::RequestErrorKind::TimedOut => {
-            PublishError::TimedOut { after: options.ack_timeout, attempts: 1 }
-        }
+        Kind::TimedOut => PublishError::TimedOut { after: options.ack_timeout, attempts: 1 },
+        Kind::NoResponders => PublishError::NoStream { subject: subject.to_owned() },
         _ => PublishError::Client(error.to_string()),
     }
 }
 
 /// The PubAck of an answer; that of a message that is not the last is empty.
-fn accepted(payload: &[u8]) -> Result<Option<PubAck>, PublishError> {
-    #[derive(Deserialize)]
-    struct Answer {
-        #[serde(default)]
-        stream: String,
-        #[serde(default)]
-        seq: u64,
-        error: Option<Refusal>,
-        domain: Option<String>,
-    }
-    #[derive(Deserialize)]
-    struct Refusal {
-        code: u16,
-        #[serde(default)]
-        err_code: u64,
-        #[serde(default)]
-        description: String,
-    }
-    if payload.is_empty() {
+fn accepted(message: &async_nats::Message) -> Result<Option<PubAck>, PublishError> {
+    if message.payload.is_empty() {
         return Ok(None);
     }
-    let answer: Answer = serde_json::from_slice(payload)
-        .map_err(|error| PublishError::Client(format!("no PubAck: {error}")))?;
-    match answer.error {
-        Some(Refusal { code, err_code, description }) => {
-            Err(PublishError::Refused { code, err_code, description })
-        }
-        None => Ok(Some(PubAck {
-            stream: answer.stream,
-            sequence: answer.seq,
-            duplicate: false,
-            domain: answer.domain,
-            attempts: 1,
-        })),
+    match Answer::of(message, 1) {
+        Answer::Stored(ack) => Ok(Some(ack)),
+        Answer::Refused(refusal) => Err(refusal.into()),
+        Answer::NoStream => Err(PublishError::NoStream { subject: message.subject.to_string() }),
+        Answer::Nonsense(why) => Err(PublishError::Client(why)),
     }
 }

@@ -568,6 +568,29 @@ async fn s1_19_a_stream_that_is_missing_is_named() {
     assert_eq!(error.to_string(), "stream \"NONE\" is not there; create it first");
 }
 
+#[tokio::test]
+async fn options_that_a_way_to_consume_does_not_have_are_refused_with_a_sentence() {
+    let broker = Broker::start().await;
+    let bus = broker.bus().await;
+    stream(&broker, &bus, "ORDERS", &["orders.>"]).await;
+    let store: Arc<dyn tradewind_bus::idempotency::Store> =
+        Arc::new(tradewind_bus::idempotency::MemoryStore::default());
+    let builder = || {
+        let builder = bus.consume::<u32>("ORDERS").durable("work");
+        builder.idempotent(Arc::clone(&store), Duration::from_secs(30))
+    };
+
+    let fetched = builder().fetcher().await.unwrap_err().to_string();
+    assert!(fetched.contains("a fetcher takes no idempotency store"), "{fetched}");
+    let batch = |_: Vec<Delivery<u32>>| std::future::ready(Vec::<Outcome>::new());
+    let batched = builder().run_batches(5, Duration::from_millis(1), batch).await;
+    let batched = batched.unwrap_err().to_string();
+    assert!(batched.contains("batches take no idempotency store"), "{batched}");
+    let handler = |_: Delivery<u32>| std::future::ready(());
+    let ordered = builder().ordered().run(handler).await.unwrap_err().to_string();
+    assert!(ordered.contains("an ordered consumer has no idempotency store"), "{ordered}");
+}
+
 /// Rows: S4-32.
 #[tokio::test]
 async fn s4_32_a_named_consumer_is_durable_and_only_ephemeral_ones_are_not() {
